@@ -1,0 +1,170 @@
+"""The composition root: from settings to services. The only place that names adapters."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddock.kernel.clock import Clock, SystemClock
+from paddock.kernel.names import check_name
+from paddock.kernel.refs import Actor, ProjectId
+
+if TYPE_CHECKING:
+    from paddock.automation import Automation
+    from paddock.datasets import Datasets
+    from paddock.evaluation import Evaluation
+    from paddock.governance import Governance
+    from paddock.kernel.settings import Settings
+    from paddock.metadata import Metadata
+    from paddock.monitoring import Monitoring
+    from paddock.objects import ObjectStore
+    from paddock.pipelines import Pipelines
+    from paddock.registry import Registry
+    from paddock.serving import Endpoints
+    from paddock.tracking import Tracking
+
+_POSTGRES = ("postgresql://", "postgres://")
+_LOCAL_FOLDER = Path(".paddock")
+
+
+@dataclass(frozen=True)
+class Store:
+    """What all actors share: the two stores, the clock, the settings. Close it once."""
+
+    settings: Settings
+    metadata: Metadata
+    objects: ObjectStore
+    clock: Clock
+
+    @property
+    def folder(self) -> Path:
+        """The local folder of this store: gateways keep their state here."""
+        return local_folder(self.settings)
+
+
+@dataclass(frozen=True)
+class App:
+    """The services of one actor. Each is made, and its room imported, when it is first asked for."""
+
+    store: Store
+    actor: Actor
+    _owns_store: bool = field(default=True, repr=False)
+
+    @property
+    def settings(self) -> Settings:
+        return self.store.settings
+
+    @property
+    def metadata(self) -> Metadata:
+        return self.store.metadata
+
+    @property
+    def objects(self) -> ObjectStore:
+        return self.store.objects
+
+    @property
+    def clock(self) -> Clock:
+        return self.store.clock
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        from paddock.datasets import Datasets
+
+        return Datasets(self.metadata, self.objects, self.clock, self.actor)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        from paddock.tracking import Tracking
+
+        return Tracking(self.metadata, self.objects, self.clock, self.actor)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        from paddock.pipelines import Pipelines
+
+        return Pipelines(self.metadata, self.objects, self.clock, self.actor)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        from paddock.evaluation import Evaluation
+
+        return Evaluation(self.metadata, self.objects, self.clock, self.actor)
+
+    @cached_property
+    def registry(self) -> Registry:
+        from paddock.registry import Registry
+
+        return Registry(self.metadata, self.objects, self.clock, self.actor)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        from paddock.serving import Endpoints
+
+        return Endpoints(self.metadata, self.clock, self.actor)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        from paddock.monitoring import Monitoring
+
+        return Monitoring(self.metadata, self.objects, self.clock, self.actor)
+
+    @cached_property
+    def automation(self) -> Automation:
+        from paddock.automation import Automation
+
+        return Automation(self.metadata, self.clock, self.actor)
+
+    @cached_property
+    def governance(self) -> Governance:
+        from paddock.governance import Governance
+
+        return Governance(self.metadata, self.objects, self.clock, self.actor, self.store.folder)
+
+    def acting_as(self, actor: Actor) -> App:
+        """Return the services of another actor over the same store."""
+        return self if actor == self.actor else replace(self, actor=actor, _owns_store=False)
+
+    def gateway_folder(self, endpoint: str) -> Path:
+        """Return the state folder of an endpoint's gateway."""
+        return self.store.folder / "gateways" / check_name("endpoint", endpoint)
+
+    def close(self) -> None:
+        """Finish the writes that wait and let go of the store, if this is the app that opened it."""
+        if self._owns_store:
+            self.metadata.close()
+
+
+def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
+    """Open the store that `settings` name and return the services of their principal.
+
+    clock: what services take the time from, the system's when None.
+    """
+    from paddock.metadata import open_metadata
+    from paddock.objects import open_objects
+
+    ticking = clock or SystemClock()
+    folder = local_folder(settings)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    metadata = open_metadata(
+        settings.text("store"),
+        clock=SystemClock(),  # received_at is always real time
+        write_queue_size=settings.whole("write_queue_size"),
+        busy_timeout_s=settings.real("busy_timeout_s"),
+    )
+    store = Store(settings, metadata, open_objects(str(folder / "objects")), ticking)
+    return App(store, actor_of(settings))
+
+
+def actor_of(settings: Settings) -> Actor:
+    """Return who acts by these settings; without a principal, the operating system's user."""
+    project = check_name("project", settings.text("project"))
+    return Actor(ProjectId(project), settings.text("principal") or getpass.getuser())
+
+
+def local_folder(settings: Settings) -> Path:
+    """Return the store's folder, or for a store that is a server the folder for what stays local."""
+    store = settings.text("store")
+    return _LOCAL_FOLDER if store.startswith(_POSTGRES) else Path(store)

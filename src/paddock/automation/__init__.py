@@ -1,0 +1,77 @@
+"""The loop: trigger, retrain, verify, gate, shadow, canary, then promote or go back.
+
+- A rollout is a row that moves by compare-and-set; at most one is open for each endpoint.
+- Every move that people should know of appends a decision, with its evidence in words, to the event
+  ledger in the same transaction.
+- No room calls this one: it reads what they stored.
+- Killed anywhere, the next `tick` goes on where the last one stopped.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paddock.automation.declaration import Declaration, ModelSpec, PipelineSpec, parse_declaration
+    from paddock.automation.labelled import LabelledRows
+    from paddock.automation.live import LiveRows
+    from paddock.automation.loop import Loop, LoopPlan, Rooms
+    from paddock.automation.ports import Traffic, TrafficControl, Trainer, TrainingRequest
+    from paddock.automation.records import Decision, Rollout
+    from paddock.automation.service import Automation
+    from paddock.automation.specs import RetrainSpec
+    from paddock.automation.traffic import GatewayTraffic
+    from paddock.automation.training import PipelineTrainer
+    from paddock.automation.watch import Watch
+
+# loaded at first use: pages and the command line need the records, not the statistics
+_HOME_OF = {
+    "Automation": "service",
+    "Decision": "records",
+    "Declaration": "declaration",
+    "LabelledRows": "labelled",
+    "LiveRows": "live",
+    "Loop": "loop",
+    "LoopPlan": "loop",
+    "ModelSpec": "declaration",
+    "PipelineSpec": "declaration",
+    "RetrainSpec": "specs",
+    "Rollout": "records",
+    "Rooms": "loop",
+    "Traffic": "ports",
+    "TrafficControl": "ports",
+    "Trainer": "ports",
+    "PipelineTrainer": "training",
+    "TrainingRequest": "ports",
+    "GatewayTraffic": "traffic",
+    "Watch": "watch",
+    "parse_declaration": "declaration",
+}
+
+__all__ = [
+    "Automation",
+    "Decision",
+    "Declaration",
+    "GatewayTraffic",
+    "LabelledRows",
+    "LiveRows",
+    "Loop",
+    "LoopPlan",
+    "ModelSpec",
+    "PipelineSpec",
+    "PipelineTrainer",
+    "RetrainSpec",
+    "Rollout",
+    "Rooms",
+    "Traffic",
+    "TrafficControl",
+    "Trainer",
+    "TrainingRequest",
+    "Watch",
+    "parse_declaration",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME_OF:
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

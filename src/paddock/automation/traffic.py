@@ -1,0 +1,43 @@
+"""Traffic moved on a real gateway."""
+
+from dataclasses import dataclass
+
+from paddock.automation.ports import Traffic
+from paddock.kernel.refs import ModelVersionRef
+from paddock.objects import ObjectStore
+from paddock.registry import Registry
+from paddock.serving import Endpoints, GatewayState, GatewaySupervisor, Route, publish
+
+_READY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTraffic:
+    """One endpoint's traffic: a revision in the store, a config in the gateway's folder, and the gateway.
+
+    The gateway is never without an answer: it loads and tries a new version before it lets go of the old.
+    """
+
+    endpoints: Endpoints
+    registry: Registry
+    objects: ObjectStore
+    state: GatewayState
+    supervisor: GatewaySupervisor
+
+    def apply(self, endpoint: str, model: str, traffic: Traffic, *, reason: str) -> None:
+        routes = [Route(traffic.champion, 1.0 - traffic.weight)]
+        if traffic.weight:
+            routes.append(Route(traffic.candidate, traffic.weight))
+        versions = {route.version for route in routes} | ({traffic.shadow} if traffic.shadow else set())
+        revision = self.endpoints.set_traffic(
+            endpoint,
+            tuple(routes),
+            packages={
+                version: self.registry.get(ModelVersionRef(model, version)).package_digest
+                for version in sorted(versions)
+            },
+            shadow_version=traffic.shadow,
+            reason=reason,
+        )
+        publish(self.state, revision.config, self.objects)
+        self.supervisor.gateway.wait_ready(_READY_TIMEOUT_S, generation=revision.number)

@@ -1,0 +1,7 @@
+"""`python -m paddock.cli`, which is how Paddock starts processes of its own."""
+
+import sys
+
+from paddock.cli import main
+
+sys.exit(main())

@@ -1,0 +1,49 @@
+"""`paddock audit`: is the recorded history what was recorded."""
+
+import click
+
+from paddock.cli.lazy import LazyCommand, LazyGroup
+from paddock.cli.showing import json_option, show_json
+from paddock.cli.workspace import open_workspace
+from paddock.kernel.errors import IntegrityError
+
+audit = LazyGroup(
+    "audit",
+    table={"verify": LazyCommand("paddock.cli.audit:verify", "Check the hash chain of the event ledger")},
+    help="""The event ledger: who did what, when.
+
+\b
+Example:
+  paddock audit verify
+""",
+)
+
+
+@click.command()
+@json_option
+def verify(as_json: bool) -> int:
+    """Check the hash chain of the event ledger from its first entry to its last.
+
+    Exit code 7 when an entry was changed, removed or put in. Whoever owns the database can write the
+    whole chain anew, so keep the printed hash somewhere else and compare.
+
+    \b
+    Example:
+      paddock audit verify
+    """
+    with open_workspace() as app:
+        from paddock.api import view_verdict
+
+        verdict = app.metadata.verify_ledger()
+        if as_json:
+            show_json(view_verdict(verdict))
+            return 0 if verdict.ok else IntegrityError.exit_code
+        if not verdict.ok:
+            raise IntegrityError(
+                f"the ledger does not hold at position {verdict.first_bad_position}: {verdict.words}"
+            )
+        click.echo(f"{verdict.checked_count:,} events checked, all in order")
+        click.echo(f"head {verdict.head_position} {verdict.head_hash}")
+        if verdict.unsealed_count:
+            click.echo(f"{verdict.unsealed_count:,} events are not sealed yet")
+        return 0

@@ -1,0 +1,138 @@
+"""The loops that paddock.toml declares, put together from the services of one store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddock.automation import (
+    Declaration,
+    LabelledRows,
+    LiveRows,
+    Loop,
+    LoopPlan,
+    PipelineTrainer,
+    Rooms,
+    TrafficControl,
+    Watch,
+    parse_declaration,
+)
+from paddock.cli.reference import Release, release_of
+from paddock.cli.run import find_pipeline
+from paddock.kernel.durations import parse_duration
+from paddock.kernel.errors import InvalidSettings, NotFound, PaddockError
+from paddock.kernel.refs import parse_ref
+from paddock.serving import Endpoint
+
+if TYPE_CHECKING:
+    from paddock.app import App
+    from paddock.automation import RetrainSpec, Trainer, TrainingRequest
+    from paddock.kernel.refs import ModelVersionRef
+    from paddock.monitoring import MonitorSpec
+
+log = logging.getLogger("paddock.cli")
+
+
+@dataclass(slots=True)
+class EndpointLoop:
+    """One endpoint's monitors and its loop. Nothing of it lives in this process only."""
+
+    app: App
+    loop: Loop
+    monitors: Mapping[str, MonitorSpec]
+    _release: Release | None = None
+    _last_problem: str = ""
+
+    def tick(self) -> None:
+        """Judge the windows that are due, then what follows; a problem is told once and tried again."""
+        try:
+            self._watch()
+            self.loop.tick()
+            self._last_problem = ""
+        except PaddockError as error:
+            if error.message != self._last_problem:
+                log.warning("loop.waits endpoint=%s: %s", self.loop.plan.endpoint, error.message)
+            self._last_problem = error.message
+
+    def _watch(self) -> None:
+        champion = self.app.registry.get(f"{self.loop.plan.model}@champion")
+        if self._release is None or self._release.version != champion.version:
+            self._release = release_of(self.app, champion)
+        for name, spec in self.monitors.items():
+            watch = Watch(
+                name=name,
+                spec=spec,
+                opened_at=self.loop.plan.opened_at,
+                reference=self._release.profile,
+                reference_quality=self._release.qualities.get(spec.metric, float("nan")),
+                monitoring=self.app.monitoring,
+                clock=self.app.clock,
+                live=self.loop.live,
+            )
+            watch.tick(self._judged_until(name, spec))
+
+    def _judged_until(self, name: str, spec: MonitorSpec) -> datetime:
+        """Return from when on windows may have come due; those judged twice give the same report."""
+        try:
+            newest = self.app.monitoring.list_windows(name, limit=1)[0]
+        except NotFound:
+            return self.loop.plan.opened_at
+        delay = parse_duration(spec.labels.delay) if spec.labels else timedelta(0)
+        return max(self.loop.plan.opened_at, newest.end - delay - (newest.end - newest.start))
+
+
+def read_declaration(path: Path) -> Declaration:
+    """Return what the file declares; NotFound when there is none."""
+    if not path.is_file():
+        raise NotFound(
+            f"there is no `{path.name}` in {path.resolve().parent}, so nothing is declared",
+            hint="declare [endpoint.NAME], [monitor.NAME] and [retrain.NAME] in it",
+        )
+    try:
+        return parse_declaration(path.read_text(), source=path.name)
+    except UnicodeDecodeError as error:
+        raise InvalidSettings(f"`{path.name}` is not UTF-8") from error
+
+
+def build_loop(
+    app: App, declaration: Declaration, endpoint: Endpoint, traffic: TrafficControl
+) -> EndpointLoop:
+    """Return the loop of a declared endpoint, with the monitors that watch it."""
+    name = endpoint.name
+    model, _ = parse_ref("model", endpoint.spec.model)
+    monitors = {key: spec for key, spec in declaration.monitor.items() if spec.endpoint == name}
+    labels = next((spec.labels for spec in monitors.values() if spec.labels), None)
+    retrain = declaration.retrain.get(name)
+    declared_model = declaration.model.get(model)
+    plan = LoopPlan(
+        endpoint=name,
+        spec=endpoint.spec,
+        gates=declared_model.gates if declared_model else (),
+        opened_at=endpoint.created_at,
+        label_delay=parse_duration(labels.delay) if labels else timedelta(0),
+        retrain=retrain,
+    )
+    rooms = Rooms(app.automation, app.evaluation, app.monitoring, app.registry, app.objects)
+    live = LiveRows(app.gateway_folder(name) / "predictions")
+    label_name = labels.column if labels else "label"
+    kept = LabelledRows(f"{name}-labelled", label_name, plan.opened_at, app.datasets, live)
+    trainer = build_trainer(app, declaration, retrain)
+    return EndpointLoop(app, Loop(plan, rooms, trainer, traffic, live, kept), monitors)
+
+
+def build_trainer(app: App, declaration: Declaration, retrain: RetrainSpec | None) -> Trainer:
+    """Return who fits candidates for `retrain`; without one, candidates are only submitted by people."""
+    if retrain is None:
+        return _NoTrainer()
+    spec = declaration.pipeline[retrain.pipeline]
+    parallel = app.settings.whole("parallel_steps")
+    return PipelineTrainer(app.pipelines, find_pipeline(spec.entry), dict(spec.params), parallel)
+
+
+class _NoTrainer:
+    def train(self, request: TrainingRequest) -> ModelVersionRef:
+        raise NotFound(f"no pipeline is declared that fits `{request.model}`", hint="declare [retrain.NAME]")

@@ -1,0 +1,23 @@
+"""Durations as people write them in paddock.toml."""
+
+import re
+from datetime import timedelta
+
+from paddock.kernel.errors import InvalidInput
+
+_DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the time written as a whole number and one of s, m, h, d, w.
+
+    >>> parse_duration("90m")
+    datetime.timedelta(seconds=5400)
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise InvalidInput(
+            f"`{text[:40]}` is not a duration; write a number and s, m, h, d or w, such as `7d`"
+        )
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])

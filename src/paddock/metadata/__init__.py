@@ -1,0 +1,29 @@
+"""The SQL store of rows and events, on SQLite or PostgreSQL.
+
+- A write that returned is on disk, and ran as if alone.
+- Events are appended in the transaction of the rows they tell of. They are never changed or deleted;
+  position and hash chain make it visible when somebody does so behind the store's back.
+- The schema grows by numbered migrations only; a store written by a newer Paddock is refused.
+- SQL is portable and lives in each room's `sql.py` and in `migrations/`.
+"""
+
+from paddock.metadata.opening import open_metadata, restore_metadata
+from paddock.metadata.ports import Metadata, Reader, Transaction
+from paddock.metadata.records import Event, Json, LedgerVerdict, NewEvent, Once, Row, SqlValue
+from paddock.metadata.requests import once_for
+
+__all__ = [
+    "Event",
+    "Json",
+    "LedgerVerdict",
+    "Metadata",
+    "NewEvent",
+    "Once",
+    "Reader",
+    "Row",
+    "SqlValue",
+    "Transaction",
+    "once_for",
+    "open_metadata",
+    "restore_metadata",
+]

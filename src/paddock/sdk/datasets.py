@@ -1,0 +1,51 @@
+"""Dataset versions, read and added from Python."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddock.datasets import DatasetVersion
+from paddock.kernel.refs import DatasetRef
+from paddock.sdk.ambient import active_run, current_app
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One version of a dataset; reading it inside a run records it as an input of that run."""
+
+    version: DatasetVersion
+
+    @property
+    def ref(self) -> DatasetRef:
+        return DatasetRef(self.version.name, self.version.version)
+
+    def to_arrow(self) -> "pa.Table":
+        """Return all rows as an Arrow table, verified against the version's digest."""
+        run = active_run.get()
+        if run is not None:
+            run.log_input(self.ref)
+        return current_app().datasets.read(str(self.ref))
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return all rows as a pandas DataFrame; pandas must be installed."""
+        return self.to_arrow().to_pandas()
+
+
+def dataset(ref: str) -> Dataset:
+    """Return `flights@3`, or for `flights` its latest version. Raises NotFound with what there is."""
+    return Dataset(current_app().datasets.get(ref))
+
+
+def add_dataset(name: str, source: "pa.Table | str | Path") -> Dataset:
+    """Register an Arrow table, or a Parquet or CSV file, as a version of `name`.
+
+    The same content as an existing version returns that version; nothing is stored twice.
+    """
+    datasets = current_app().datasets
+    if isinstance(source, str | Path):
+        return Dataset(datasets.add_file(name, Path(source)))
+    return Dataset(datasets.add_table(name, source))

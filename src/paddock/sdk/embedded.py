@@ -1,0 +1,166 @@
+"""The store in this process: a folder, or PostgreSQL, reached through the services of an `App`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from paddock.app import App
+from paddock.kernel.digest import Digest, parse_digest
+from paddock.kernel.ids import RunId
+from paddock.kernel.refs import DatasetRef, ModelVersionRef, parse_ref, parse_version
+from paddock.sdk.ports import RunRecord
+from paddock.tracking import EnvironmentSnapshot, MetricPoint
+from paddock.wire import structs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from paddock.models import Package
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStore:
+    """The SDK's store over an open app; it closes the app only if the app owns its store."""
+
+    app: App
+
+    @property
+    def runs(self) -> "EmbeddedRuns":
+        return EmbeddedRuns(self.app)
+
+    @property
+    def datasets(self) -> "EmbeddedDatasets":
+        return EmbeddedDatasets(self.app)
+
+    @property
+    def models(self) -> "EmbeddedModels":
+        return EmbeddedModels(self.app)
+
+    def now(self) -> datetime:
+        return self.app.clock.now()
+
+    def close(self) -> None:
+        self.app.close()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedRuns:
+    app: App
+
+    def start(self, request: structs.StartRun, *, key: str) -> RunRecord:
+        run = self.app.tracking.start_run(
+            experiment=request.experiment,
+            name=request.name,
+            params=request.params,
+            tags=request.tags,
+            parent_id=request.parent_id,
+            environment=_read_environment(request.environment),
+            key=key,
+        )
+        return _view(run, RunRecord)
+
+    def log(self, run_id: RunId, batch: structs.LogBatch) -> None:
+        tracking = self.app.tracking
+        if batch.metrics:
+            tracking.log_metrics(run_id, [self._read_point(point) for point in batch.metrics])
+        if batch.params:
+            tracking.log_params(run_id, batch.params)
+        if batch.tags:
+            tracking.set_tags(run_id, batch.tags)
+        for used in batch.inputs:
+            tracking.log_input(run_id, DatasetRef(used.name, used.version), role=used.role)
+
+    def put_artifact(self, run_id: RunId, path: str, source: bytes | Path) -> structs.Artifact:
+        tracking = self.app.tracking
+        if isinstance(source, Path):
+            return _view(tracking.log_artifact_file(run_id, path, source), structs.Artifact)
+        return _view(tracking.log_artifact(run_id, path, source), structs.Artifact)
+
+    def finish(self, run_id: RunId, status: structs.EndStatus) -> None:
+        self.app.tracking.finish_run(run_id, status)
+
+    def get(self, run_id: RunId) -> RunRecord:
+        return _view(self.app.tracking.get_run(run_id), RunRecord)
+
+    def _read_point(self, point: structs.Point) -> MetricPoint:
+        value = structs.read_number(point.value)
+        return MetricPoint(point.key, value, point.step, point.at or self.app.clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedDatasets:
+    app: App
+
+    def get(self, ref: str) -> structs.DatasetVersion:
+        return _view(self.app.datasets.get(ref), structs.DatasetVersion)
+
+    def read(self, version: structs.DatasetVersion) -> "pa.Table":
+        return self.app.datasets.read(f"{version.name}@{version.version}")
+
+    def add_file(self, name: str, path: Path) -> structs.DatasetVersion:
+        return _view(self.app.datasets.add_file(name, path), structs.DatasetVersion)
+
+    def add_table(self, name: str, table: "pa.Table") -> structs.DatasetVersion:
+        return _view(self.app.datasets.add_table(name, table), structs.DatasetVersion)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedModels:
+    app: App
+
+    def save_package(self, package: "Package") -> Digest:
+        from paddock.models import save_package
+
+        return save_package(self.app.objects, package)
+
+    def register(self, name: str, request: structs.RegisterVersion, *, key: str) -> structs.ModelVersion:
+        from paddock.registry import Recipe
+
+        version = self.app.registry.register_version(
+            name,
+            parse_digest(request.package_digest),
+            run_id=request.run_id,
+            refit_of=request.refit_of,
+            report_id=request.report_id,
+            datasets=tuple(_read_dataset(text) for text in request.datasets),
+            recipe=_view(request.recipe, Recipe),
+            key=key,
+        )
+        return _view(version, structs.ModelVersion)
+
+    def get(self, ref: str) -> structs.ModelVersion:
+        return _view(self.app.registry.get(ref), structs.ModelVersion)
+
+    def promote(self, name: str, request: structs.Promote, *, key: str) -> structs.AliasChange:
+        change = self.app.registry.promote(
+            ModelVersionRef(name, request.version),
+            request.alias,
+            reason=request.reason,
+            expected_version=request.expected_version,
+            key=key,
+        )
+        return _view(change, structs.AliasChange)
+
+    def rollback(self, name: str, request: structs.Rollback, *, key: str) -> structs.AliasChange:
+        return _view(self.app.registry.rollback(name, reason=request.reason, key=key), structs.AliasChange)
+
+
+def _view(record: object, kind: type[T]) -> T:
+    """Return `record` as a `kind` whose fields are attributes of the record, at every level."""
+    return msgspec.convert(record, kind, from_attributes=True)
+
+
+def _read_environment(given: structs.Environment | None) -> EnvironmentSnapshot | None:
+    if given is None:
+        return None
+    return EnvironmentSnapshot(**{name: getattr(given, name) for name in given.__struct_fields__})
+
+
+def _read_dataset(text: str) -> DatasetRef:
+    name, version = parse_ref("dataset", text)
+    return DatasetRef(name, parse_version("dataset", version))

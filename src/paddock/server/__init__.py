@@ -1,0 +1,30 @@
+"""The HTTP server of the control plane: one router for the API and the pages.
+
+- Every route is made from a RouteSpec with a permission; anything else stops the start.
+- Host, path and origin are checked before routing, on every request and every method.
+- It listens on loopback only, and everything a client can make large is bounded.
+- Errors are problem+json with a request id; a fault of ours never shows its trace.
+"""
+
+from paddock.server.binding import PortInUse, bind_loopback, check_loopback
+from paddock.server.building import all_specs, build_application, default_faces
+from paddock.server.limits import ServerLimits, limits_of
+from paddock.server.openapi import describe_api
+from paddock.server.routing import UndeclaredRoute, check_router, check_specs
+from paddock.server.running import run_server
+
+__all__ = [
+    "PortInUse",
+    "ServerLimits",
+    "UndeclaredRoute",
+    "all_specs",
+    "bind_loopback",
+    "build_application",
+    "check_loopback",
+    "check_router",
+    "check_specs",
+    "default_faces",
+    "describe_api",
+    "limits_of",
+    "run_server",
+]

@@ -1,0 +1,202 @@
+"""One request from its first header to its last byte, as plain ASGI.
+
+Order: request id, guard (Host, path, origin), router, permission, query, body, handler in a thread,
+answer. Whatever goes wrong on the way becomes one problem answer that carries the request id.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.routing import Router
+from starlette.types import Message, Receive, Scope, Send
+
+from paddock.kernel.clock import monotonic_s
+from paddock.kernel.errors import PaddockError
+from paddock.kernel.ids import new_id
+from paddock.kernel.names import check_name
+from paddock.kernel.refs import Actor, ProjectId
+from paddock.server.body import ClientGone, drain, read_body, receive_file
+from paddock.server.guard import (
+    SAFE_METHODS,
+    Head,
+    check_body_type,
+    check_head,
+    check_length,
+    read_key,
+    read_query,
+)
+from paddock.server.limits import ServerLimits
+from paddock.server.metrics import ServerMetrics
+from paddock.server.pool import HandlerPool
+from paddock.server.sending import send_answer
+from paddock.wire import (
+    Answer,
+    BodyKind,
+    Call,
+    FileAnswer,
+    Permission,
+    RouteSpec,
+    answer_problem,
+    check_permission,
+    decode_json,
+    describe_problem,
+    describe_unexpected,
+)
+
+log = logging.getLogger("paddock.server")
+
+_HANDED_ON = ("accept", "if-none-match", "paddock-gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What all requests share. actor: in whose name requests act; granted: what it may do."""
+
+    limits: ServerLimits
+    pool: HandlerPool
+    metrics: ServerMetrics
+    actor: Actor
+    granted: Collection[Permission]
+
+    async def serve(self, spec: RouteSpec, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a routed request; errors are raised, not rendered."""
+        head = read_head(scope)
+        check_permission(spec.permission, self.granted)
+        query = read_query(head.query, spec.query, self.limits.query_fields)
+        body, upload = await self._receive(spec, head, receive)
+        try:
+            call = Call(
+                path=scope["path_params"],
+                query=query,
+                actor=_actor_of(self.actor, head),
+                request_id=scope["paddock.request_id"],
+                key="" if head.method in SAFE_METHODS else read_key(head),
+                upload=upload,
+                headers=_handed_on(head),
+            )
+            timeout_s = self.limits.upload_timeout_s if upload else self.limits.request_timeout_s
+            answer = await self.pool.run(lambda: _handle(spec, call, body, self.limits), timeout_s)
+        finally:
+            if upload is not None:
+                await asyncio.to_thread(upload.unlink, missing_ok=True)
+        await send_answer(send, answer, scope["paddock.request_id"])
+
+    async def _receive(self, spec: RouteSpec, head: Head, receive: Receive) -> tuple[bytes, Path | None]:
+        limits = self.limits
+        if spec.body is BodyKind.FILE:
+            check_body_type(head, spec.body)
+            check_length(head, limits.max_upload_bytes)
+            return b"", await receive_file(receive, limits)
+        length = check_length(head, limits.json.max_bytes)
+        if spec.body is BodyKind.JSON:
+            check_body_type(head, spec.body)
+        if length == 0:
+            return b"", None
+        return await read_body(receive, limits.json.max_bytes, limits.request_timeout_s), None
+
+
+class Application:
+    """The outermost ASGI application."""
+
+    def __init__(self, exchange: Exchange, router: Router) -> None:
+        self._exchange = exchange
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return  # uvicorn runs without lifespan and without websockets
+        scope["paddock.request_id"] = new_id()
+        watch = _Watch(receive, send)
+        started = monotonic_s()
+        try:
+            check_head(read_head(scope), self._exchange.limits)
+            await self._router(scope, watch.receive, watch.send)
+        except ClientGone:
+            watch.status = 499  # counted as such, answered to nobody
+        except PaddockError as error:
+            await _refuse(error, scope, watch)
+        except Exception:  # noqa: BLE001  the face: a fault of ours is logged and answered, never shown
+            await _report(scope, watch)
+        spec: RouteSpec | None = scope.get("paddock.route")
+        method, route = (spec.method, spec.path) if spec else ("other", "none")
+        self._exchange.metrics.count(method, route, watch.status, monotonic_s() - started)
+
+
+class _Watch:
+    """Remembers how far the request was read and the answer was sent."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.is_read = False
+        self.status = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.is_read = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
+def read_head(scope: Scope) -> Head:
+    """Return the request line and headers of an ASGI scope."""
+    return Head(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
+
+
+def _handle(spec: RouteSpec, call: Call, body: bytes, limits: ServerLimits) -> Answer | FileAnswer:
+    if spec.request is None:
+        return spec.handler(call)
+    decoded = decode_json(body or b"{}", spec.request, limits.json)
+    return spec.handler(
+        Call(call.path, call.query, call.actor, call.request_id, call.key, decoded, None, call.headers)
+    )
+
+
+def _actor_of(actor: Actor, head: Head) -> Actor:
+    project = head.only(b"paddock-project")
+    if not project:
+        return actor
+    return Actor(ProjectId(check_name("project", project)), actor.principal)
+
+
+def _handed_on(head: Head) -> Mapping[str, str]:
+    found = {name: head.values(name.encode()) for name in _HANDED_ON}
+    return {name: values[0] for name, values in found.items() if values}
+
+
+async def _refuse(error: PaddockError, scope: Scope, watch: _Watch) -> None:
+    request_id = scope["paddock.request_id"]
+    if error.http_status >= 500:
+        log.warning("request.failed request_id=%s code=%s detail=%s", request_id, error.code, error.message)
+    await _send_problem(answer_problem(describe_problem(error, request_id)), scope, watch)
+
+
+async def _report(scope: Scope, watch: _Watch) -> None:
+    request_id = scope["paddock.request_id"]
+    log.exception("request.crashed request_id=%s method=%s", request_id, scope["method"][:20])
+    if watch.status:
+        raise ConnectionAbortedError(
+            "the answer had begun; the connection is cut so that it is not taken whole"
+        )
+    await _send_problem(answer_problem(describe_unexpected(request_id)), scope, watch)
+
+
+async def _send_problem(answer: Answer, scope: Scope, watch: _Watch) -> None:
+    if watch.status:
+        log.warning("answer.cut request_id=%s", scope["paddock.request_id"])
+        raise ConnectionAbortedError("the answer had begun")
+    head = read_head(scope)
+    has_body = head.values(b"transfer-encoding") or head.values(b"content-length") not in ([], ["0"])
+    waits = bool(head.values(b"expect"))
+    if has_body and not watch.is_read and (waits or not await drain(watch.receive)):
+        answer = Answer(
+            answer.body, answer.status, answer.media_type, {**answer.headers, "Connection": "close"}
+        )
+    await send_answer(watch.send, answer, scope["paddock.request_id"])

@@ -1,0 +1,100 @@
+"""The server as a process: from settings to a socket that answers, and back down in order."""
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+from paddock.app import open_app
+from paddock.kernel.settings import Settings
+from paddock.server.binding import bind_loopback
+from paddock.server.building import build_application
+from paddock.server.limits import limits_of
+from paddock.server.protocol import bounded_protocol
+
+DRAIN_S = 10
+KEEP_ALIVE_S = 75
+
+
+def run_server(
+    settings: Settings, *, parent_fd: int = -1, when_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGTERM, Ctrl-C or, with `parent_fd`, until the parent process is gone.
+
+    parent_fd: the reading end of a pipe that the parent keeps open. when_ready: called with the
+    address as soon as requests are answered. Requests in flight get 10 seconds to end. Raises
+    InvalidSettings for an address that is not loopback and PortInUse for one that is taken,
+    and KeyboardInterrupt after Ctrl-C.
+    """
+    listener = bind_loopback(settings.text("host"), settings.whole("port"))
+    address, port = listener.getsockname()[:2]
+    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    with contextlib.closing(listener), contextlib.closing(open_app(settings)) as app:
+        application = build_application(app)
+        limits = limits_of(settings)
+        config = uvicorn.Config(
+            application,
+            http=bounded_protocol(limits),
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        server = _Server(config, lambda: when_ready(url) if when_ready else None)
+        if parent_fd >= 0:
+            _watch_parent(parent_fd, server)
+        gc.collect()
+        gc.freeze()  # what was made at the start stays; later collections need not look at it
+        server.run(sockets=[listener])
+    if server.was_interrupted:
+        raise KeyboardInterrupt
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server that ends with a return instead of raising its signal once more."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = started
+        self.was_interrupted = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        def stop(number: int, _: FrameType | None) -> None:
+            self.force_exit = self.should_exit and number == signal.SIGINT
+            self.should_exit = True
+            self.was_interrupted = number == signal.SIGINT
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def _watch_parent(descriptor: int, server: uvicorn.Server) -> None:
+    def wait() -> None:
+        while os.read(descriptor, 1024):
+            pass
+        server.should_exit = True
+
+    threading.Thread(target=wait, name="paddock-parent-watch", daemon=True).start()

@@ -1,0 +1,172 @@
+"""Values as people read them. Pure: the present moment is handed in."""
+
+import math
+import re
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+NOTHING = "–"  # noqa: RUF001  an en dash, as tables show an empty cell
+
+_REF = re.compile(r"\b([A-Za-z0-9][A-Za-z0-9._-]*)@([1-9][0-9]{0,8})\b")
+_RELATIVE_UNTIL = timedelta(days=30)
+
+
+def format_when(moment: datetime, now: datetime) -> str:
+    """Return how long ago `moment` was; beyond 30 days, or in the future, its date.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 3, 3, 12, tzinfo=UTC)
+    >>> format_when(noon - timedelta(minutes=90), noon), format_when(noon - timedelta(days=90), noon)
+    ('2 h ago', '3 Dec 2025')
+    """
+    age = now - moment
+    if age < timedelta(0) or age > _RELATIVE_UNTIL:
+        return format_date(moment)
+    seconds = age.total_seconds()
+    if seconds < 60:
+        return "just now"
+    for name, length, below in (("min", 60, 90), ("h", 3600, 36), ("days", 86_400, 99)):
+        count = round(seconds / length)
+        if count < below:
+            return f"{count} {name} ago"
+    return format_date(moment)
+
+
+def format_date(moment: datetime) -> str:
+    """Return the day, such as `3 Dec 2025`."""
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def format_exact(moment: datetime) -> str:
+    """Return the moment to the second, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def format_span(start: datetime, end: datetime) -> str:
+    """Return a window of whole days with its last day, any other one with its hours.
+
+    >>> from datetime import UTC
+    >>> format_span(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
+    '2 Mar to 8 Mar 2026'
+    """
+    if any((moment.hour, moment.minute, moment.second) != (0, 0, 0) for moment in (start, end)):
+        return f"{start.day} {start:%b %Y %H:%M} to {end:%H:%M}"
+    last = end - timedelta(days=1)
+    if last <= start:
+        return format_date(start)
+    first = f"{start.day} {start:%b}" if start.year == last.year else format_date(start)
+    return f"{first} to {format_date(last)}"
+
+
+def format_duration(span: timedelta) -> str:
+    """Return a length of time with its largest unit or two.
+
+    >>> format_duration(timedelta(seconds=0.25)), format_duration(timedelta(hours=26, minutes=3))
+    ('0.25 s', '1 d 2 h')
+    """
+    seconds = span.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def format_bytes(count: int) -> str:
+    """Return a size in steps of 1024.
+
+    >>> format_bytes(512), format_bytes(3_500_000)
+    ('512 B', '3.3 MiB')
+    """
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def format_number(value: float | None) -> str:
+    """Return a measured value with four significant digits, a count with separators.
+
+    >>> format_number(0.123456), format_number(12345), format_number(None), format_number(math.nan)
+    ('0.1235', '12,345', '–', 'NaN')
+    """
+    if value is None:
+        return NOTHING
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == int(value) and abs(value) < 1e12:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def format_score(value: float | None) -> str:
+    """Return a metric with three decimals.
+
+    >>> format_score(0.7)
+    '0.700'
+    """
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def format_share(value: float) -> str:
+    """Return a share of one as a percentage.
+
+    >>> format_share(0.05), format_share(0.9876)
+    ('5%', '98.8%')
+    """
+    return f"{round(100 * value, 1):g}%"
+
+
+def short(text: str, length: int = 8) -> str:
+    """Return the first characters of a digest, or the last of an id: an id starts with its time.
+
+    >>> short("0192f0c1aabb7ccc8dddeeeeffff0000")
+    'ffff0000'
+    """
+    if len(text) <= length:
+        return text
+    return text[-length:] if len(text) == 32 else text[:length]
+
+
+def cut(text: str, length: int) -> str:
+    """Return `text`, with an ellipsis in place of what is beyond `length` characters.
+
+    >>> cut("a long name", 7)
+    'a long…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def path_of(*segments: object) -> str:
+    """Return the address of a page from its segments, each of them escaped.
+
+    >>> path_of("models", "delay", 3), path_of("runs", "a/b")
+    ('/models/delay/3', '/runs/a%2Fb')
+    """
+    return "".join(f"/{quote(str(segment), safe='@')}" for segment in segments)
+
+
+def link_versions(words: str, models: Collection[str]) -> Markup:
+    """Return `words`, escaped, with a link on every `model@version` of these models.
+
+    >>> str(link_versions("Kept delay@6 & went on", ["delay"]))
+    'Kept <a href="/models/delay/6">delay@6</a> &amp; went on'
+    """
+    parts: list[Markup] = []
+    end = 0
+    for match in _REF.finditer(words):
+        if match[1] not in models:
+            continue
+        link = Markup('<a href="{}">{}</a>').format(path_of("models", match[1], match[2]), match[0])
+        parts += [escape(words[end : match.start()]), link]
+        end = match.end()
+    return Markup("").join([*parts, escape(words[end:])])

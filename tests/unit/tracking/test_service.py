@@ -1,0 +1,255 @@
+"""Runs as a caller meets them: started, logged to, ended, found again."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from paddock.kernel.clock import SimulatedClock
+from paddock.kernel.errors import (
+    AlreadyExists,
+    Conflict,
+    IdempotencyConflict,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+)
+from paddock.kernel.ids import RunId, new_id
+from paddock.kernel.refs import Actor, DatasetRef, ProjectId
+from paddock.metadata import Metadata
+from paddock.tracking import MetricPoint, RunInput, Tracking, capture_environment
+
+
+def test_run_comes_back_with_all_that_was_logged(tracking: Tracking, clock: SimulatedClock) -> None:
+    """A run is read back as it was written, part by part."""
+    run = tracking.start_run(experiment="delay", name="depth 6", params={"depth": "6"}, tags={"by": "ann"})
+    tracking.log_params(run.run_id, {"rate": "0.1"})
+    tracking.set_tags(run.run_id, {"by": "bob"})
+    tracking.log_metrics(run.run_id, [MetricPoint("auc", 0.7, 1, clock.now())])
+    tracking.log_input(run.run_id, DatasetRef("flights", 3), role="train")
+    artifact = tracking.log_artifact(run.run_id, "plots/roc.svg", b"<svg/>")
+    clock.move_to(clock.now() + timedelta(minutes=5))
+
+    ended = tracking.finish_run(run.run_id)
+
+    assert ended == replace(
+        run,
+        status="finished",
+        ended_at=clock.now(),
+        params={"depth": "6", "rate": "0.1"},
+        tags={"by": "bob"},
+        metrics={"auc": 0.7},
+        inputs=(RunInput(DatasetRef("flights", 3), "train"),),
+        artifacts=(artifact,),
+    )
+    assert tracking.read_artifact(run.run_id, "plots/roc.svg") == b"<svg/>"
+
+
+def test_start_and_end_are_events_and_points_are_not(tracking: Tracking, metadata: Metadata) -> None:
+    """The ledger tells when a run started and how it ended, and nothing of its metrics."""
+    run = tracking.start_run(experiment="delay")
+    tracking.log_metrics(run.run_id, [MetricPoint("auc", 0.7, 1, run.started_at)])
+    tracking.finish_run(run.run_id, "failed")
+    tracking.finish_run(run.run_id, "failed")
+
+    events = metadata.events("default", kind="run.")
+
+    assert [event.kind for event in events] == ["run.started", "run.finished"]
+    assert events[1].data["status"] == "failed"
+
+
+def test_same_key_starts_one_run(tracking: Tracking) -> None:
+    """A start sent twice under one key is one run; the key is not good for another start."""
+    first = tracking.start_run(experiment="delay", params={"depth": "6"}, key="k1")
+    second = tracking.start_run(experiment="delay", params={"depth": "6"}, key="k1")
+
+    assert second == first
+    assert len(tracking.search_runs().runs) == 1
+    with pytest.raises(IdempotencyConflict):
+        tracking.start_run(experiment="other", key="k1")
+
+
+def test_same_run_id_starts_one_run(tracking: Tracking) -> None:
+    """A client that chose the id may repeat the start; for another run the id is taken."""
+    chosen = RunId(new_id())
+    first = tracking.start_run(experiment="delay", run_id=chosen)
+
+    assert tracking.start_run(experiment="delay", run_id=chosen) == first
+    with pytest.raises(AlreadyExists):
+        tracking.start_run(experiment="other", run_id=chosen)
+
+
+def test_run_id_of_another_project_is_taken(tracking: Tracking) -> None:
+    """An id in use by another project is refused, and that project's run is not shown."""
+    run = tracking.start_run(experiment="delay")
+    stranger = replace(tracking, actor=Actor(ProjectId("other"), "eve"))
+
+    with pytest.raises(AlreadyExists):
+        stranger.start_run(experiment="delay", run_id=run.run_id)
+    with pytest.raises(NotFound):
+        stranger.get_run(run.run_id)
+    assert stranger.search_runs().runs == ()
+    assert stranger.list_experiments() == ()
+
+
+def test_refused_params_leave_nothing(tracking: Tracking) -> None:
+    """When one parameter clashes, none of the call is stored."""
+    run = tracking.start_run(experiment="delay", params={"depth": "6"})
+
+    with pytest.raises(Conflict):
+        tracking.log_params(run.run_id, {"rate": "0.1", "depth": "7"})
+
+    assert tracking.get_run(run.run_id).params == {"depth": "6"}
+
+
+def test_other_end_is_a_conflict(tracking: Tracking) -> None:
+    """A run that failed does not become finished."""
+    run = tracking.start_run(experiment="delay")
+    tracking.finish_run(run.run_id, "failed")
+
+    with pytest.raises(Conflict, match="is failed already"):
+        tracking.finish_run(run.run_id, "finished")
+
+
+_POINTS = st.lists(st.tuples(st.floats(), st.integers(-3, 3), st.integers(0, 2)), min_size=1, max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(_POINTS)
+def test_latest_metric_is_the_highest_step_then_time(
+    tracking: Tracking, drawn: list[tuple[float, int, int]]
+) -> None:
+    """However points are batched and ordered, the latest value stands at the highest (step, at)."""
+    run = tracking.start_run(experiment="delay")
+    points = [
+        MetricPoint("auc", value, step, run.started_at + timedelta(seconds=second))
+        for value, step, second in drawn
+    ]
+    for point in points[: len(points) // 2]:
+        tracking.log_metrics(run.run_id, [point])
+    tracking.log_metrics(run.run_id, points[len(points) // 2 :])
+
+    latest = tracking.get_run(run.run_id).metrics["auc"]
+
+    place = max((point.step, point.at) for point in points)
+    last = [point.value for point in points if (point.step, point.at) == place][-1]
+    assert latest == last or (math.isnan(latest) and math.isnan(last))
+
+
+def test_history_keeps_nan_and_infinities_in_order(tracking: Tracking) -> None:
+    """Points come back by step, with NaN and the infinities as such; a repeated write adds nothing."""
+    run = tracking.start_run(experiment="delay")
+    values = [math.nan, math.inf, -math.inf, 0.5]
+    points = [MetricPoint("loss", value, step, run.started_at) for step, value in enumerate(values)]
+    tracking.log_metrics(run.run_id, points[::-1])
+    tracking.log_metrics(run.run_id, points)
+
+    history = tracking.metric_history(run.run_id, "loss")
+
+    assert [repr(point.value) for point in history] == ["nan", "inf", "-inf", "0.5"]
+    assert [point.step for point in history] == [0, 1, 2, 3]
+    assert tracking.metric_history(run.run_id, "other") == ()
+
+
+def test_pages_list_every_run_once_while_new_ones_start(tracking: Tracking, clock: SimulatedClock) -> None:
+    """Paging newest first neither skips nor repeats a run, also when runs share a time or start meanwhile."""
+    started = []
+    for position in range(7):
+        if position % 2:
+            clock.move_to(clock.now() + timedelta(seconds=1))
+        started.append(tracking.start_run(experiment="delay").run_id)
+
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = tracking.search_runs(experiment="delay", limit=3, cursor=cursor)
+        seen += [run.run_id for run in page.runs]
+        tracking.start_run(experiment="delay")
+        cursor = page.next_cursor
+        if not cursor:
+            break
+
+    assert [run_id for run_id in seen if run_id in started] == started[::-1]
+    assert len(seen) == len(set(seen))
+
+
+def test_runs_are_found_by_experiment_and_parent(tracking: Tracking) -> None:
+    """Filters narrow the list to one experiment or to the children of one run."""
+    parent = tracking.start_run(experiment="delay")
+    child = tracking.start_run(experiment="delay", parent_id=parent.run_id)
+    other = tracking.start_run(experiment="churn")
+
+    assert [run.run_id for run in tracking.search_runs(parent_id=parent.run_id).runs] == [child.run_id]
+    assert [run.run_id for run in tracking.search_runs(experiment="churn").runs] == [other.run_id]
+    assert {e.name: e.run_count for e in tracking.list_experiments()} == {"delay": 2, "churn": 1}
+
+
+def test_missing_parent_is_not_found(tracking: Tracking) -> None:
+    """A run cannot be the child of a run that is not there, and is not started."""
+    with pytest.raises(NotFound):
+        tracking.start_run(experiment="delay", parent_id=new_id())
+    assert tracking.search_runs().runs == ()
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1_001])
+def test_page_limit_is_checked(tracking: Tracking, limit: int) -> None:
+    """A page has 1 to 1,000 runs."""
+    with pytest.raises(InvalidInput):
+        tracking.search_runs(limit=limit)
+
+
+_WRITES: list[Callable[[Tracking, str], object]] = [
+    lambda t, run_id: t.log_params(run_id, {"a": "1"}),
+    lambda t, run_id: t.set_tags(run_id, {"a": "1"}),
+    lambda t, run_id: t.log_metrics(run_id, [MetricPoint("a", 1.0, 1, t.clock.now())]),
+    lambda t, run_id: t.log_input(run_id, DatasetRef("flights", 1)),
+    lambda t, run_id: t.log_artifact(run_id, "a.txt", b"a"),
+    lambda t, run_id: t.finish_run(run_id),
+    lambda t, run_id: t.metric_history(run_id, "a"),
+    lambda t, run_id: t.read_artifact(run_id, "a.txt"),
+]
+
+
+@pytest.mark.parametrize("write", _WRITES)
+def test_unknown_run_is_not_found(tracking: Tracking, write: Callable[[Tracking, str], object]) -> None:
+    """Whatever is asked of a run that is not there is NotFound."""
+    with pytest.raises(NotFound):
+        write(tracking, new_id())
+
+
+def test_artifact_file_is_stored_and_replaced(tracking: Tracking, tmp_path: Path) -> None:
+    """A file is stored under its path; a later one of that path takes its place."""
+    run = tracking.start_run(experiment="delay")
+    (tmp_path / "model.bin").write_bytes(b"two")
+    tracking.log_artifact(run.run_id, "model.bin", b"one")
+
+    artifact = tracking.log_artifact_file(run.run_id, "model.bin", tmp_path / "model.bin")
+
+    assert artifact.size_bytes == 3
+    assert tracking.get_run(run.run_id).artifacts == (artifact,)
+    assert tracking.read_artifact(run.run_id, "model.bin") == b"two"
+    with pytest.raises(NotFound, match="no artifact"):
+        tracking.read_artifact(run.run_id, "other.bin")
+
+
+def test_environment_is_kept_by_content(tracking: Tracking, tmp_path: Path) -> None:
+    """Runs of one environment share one object, and it reads back equal."""
+    environment = capture_environment(tmp_path, seeds={"numpy": 7}, arguments=["fit.py"])
+    first = tracking.start_run(experiment="delay", environment=environment)
+    second = tracking.start_run(experiment="delay", environment=environment)
+
+    assert first.environment_digest == second.environment_digest
+    assert tracking.get_environment(first.environment_digest) == environment
+
+
+def test_object_that_is_no_environment_is_an_integrity_error(tracking: Tracking) -> None:
+    """A digest of something else is not read as an environment."""
+    digest = tracking.objects.put(b"{}")
+
+    with pytest.raises(IntegrityError, match="is not an environment"):
+        tracking.get_environment(digest)
