@@ -20,7 +20,7 @@ help:
 	@echo 'make soak       the kill test at 50 moments'
 	@echo 'make lowest     unit tests with the lowest versions of the direct dependencies'
 	@echo 'make lock       write requirements/*.lock anew (UPGRADE=1: with the newest versions)'
-	@echo 'make reference  write docs/reference/cli.md anew from --help'
+	@echo 'make reference  write docs/reference/cli.md and http.md anew from the code'
 	@echo 'make clean      remove .venv and every cache'
 
 demo: demo-environment
@@ -49,6 +49,7 @@ lock: dev-environment
 
 reference: dev-environment
 	$(BIN)/python scripts/command_reference.py
+	$(BIN)/python scripts/http_reference.py
 
 clean:
 	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -12,8 +12,10 @@ import json
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -55,8 +57,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is none
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -74,7 +75,7 @@ class Connection(asyncio.Protocol):
         elif self._transport is not None:
             self._transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -171,12 +172,15 @@ async def load(url: str, template: bytes, connections: int, seconds: float, plac
     until = perf_counter() + seconds
     clients = []
     for number in range(connections):
-        _, client = await loop.create_connection(
-            lambda number=number: Connection(1000 * place + number, template, until), "127.0.0.1", port
-        )
+        client = Connection(1000 * place + number, template, until)
+        await loop.create_connection(partial(_same, client), "127.0.0.1", port)
         clients.append(client)
     await asyncio.gather(*[client.closed for client in clients])
     return clients
+
+
+def _same(client: Connection) -> Connection:
+    return client
 
 
 def cpu_s(pid: int) -> float:

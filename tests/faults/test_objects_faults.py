@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddock.kernel.digest import Digest
-from paddock.kernel.errors import StorageFull
+from paddock.kernel.errors import IntegrityError, StorageFull
 from paddock.objects import FilesystemBackend, ObjectStore, open_objects
 
 _PROGRAM = Path(__file__).with_name("objects_writer.py")
@@ -86,3 +86,18 @@ def test_full_disk_is_named_and_left(
     assert list(small_disk.rglob(".tmp-*")) == []
     ballast.unlink()
     assert store.get(store.put(b"y" * 100_000)) == b"y" * 100_000
+
+
+def test_damaged_object_is_healed_by_the_same_bytes(tmp_path: Path) -> None:
+    """A flipped byte is refused on reading, and mended when the same content is stored again."""
+    store = open_objects(str(tmp_path))
+    digest = store.put(b"flights of March")
+    path = tmp_path / digest[:2] / digest[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"flights of Marsh")
+
+    with pytest.raises(IntegrityError):
+        store.get(digest)
+    store.put(b"flights of March")
+
+    assert store.get(digest) == b"flights of March"

@@ -5,6 +5,7 @@ One model is watched, retrained, refused and rolled back; another has no monitor
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -272,7 +273,7 @@ class Story:
                 slices={"carrier": tuple(rows.column("carrier").to_pylist())},
                 datasets=(self.app.datasets.get("flights@2").ref,),
                 seed=seed,
-                draws=200,
+                draws=100,
             ),
             FULL_GATES if model == "churn" else GATES,
         )
@@ -347,7 +348,9 @@ class Story:
         )
 
 
-def fill_with_far_too_much(folder: Path, *, runs: int = 10_000, windows: int = 400, columns: int = 120) -> None:
+def fill_with_far_too_much(
+    folder: Path, *, runs: int = 10_000, windows: int = 400, columns: int = 120
+) -> None:
     """Put more into the store than any page can show at once."""
     app, clock = open_page_app(folder)
     try:
@@ -361,7 +364,7 @@ def fill_with_far_too_much(folder: Path, *, runs: int = 10_000, windows: int = 4
         app.datasets.add_table("wide", wide)
         base = Story(app, clock)
         package = base.package("many", seed=1)
-        for number in range(300):
+        for number in range(min(300, runs)):
             app.registry.register_version(f"model-{number:03d}", package)
             app.registry.register_version("many-versions", package)
         _fill_windows(app, clock, windows, columns)
@@ -395,13 +398,9 @@ def _fill_windows(app: App, clock: SimulatedClock, windows: int, columns: int) -
         )
 
 
-_cached: list[Profile] = []
-
-
+@cache
 def _reference() -> Profile:
-    if not _cached:
-        _cached.append(profile_table(flights(99, 10_000).select([*FEATURES, "prediction"])))
-    return _cached[0]
+    return profile_table(flights(99, 10_000).select([*FEATURES, "prediction"]))
 
 
 def _floats(table: pa.Table, name: str) -> FloatArray:

@@ -26,7 +26,7 @@ class Reply:
     def problem(self) -> dict[str, object]:
         """Return the body as a problem, after checking that it is a complete one."""
         assert self.headers["content-type"] == "application/problem+json", self
-        found = json.loads(self.body)
+        found: dict[str, object] = json.loads(self.body)
         assert set(found) == PROBLEM_FIELDS
         assert found["status"] == self.status
         assert found["request_id"] == self.headers["x-request-id"]

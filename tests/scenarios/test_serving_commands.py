@@ -160,9 +160,13 @@ def test_up_starts_everything_and_ends_everything(app: App, store: Path, tmp_pat
     port, gateway_port = free_port(), free_port()
     options = ("up", "--port", str(port), "--gateway-port", str(gateway_port))
     with running(tmp_path, store, *options) as process:
-        until(lambda: is_listening(port) and is_listening(gateway_port))
+        assert process.stdout is not None
+        said = {process.stdout.readline(), process.stdout.readline()}
+        assert said == {
+            f"ready at http://127.0.0.1:{port}\n",
+            f"endpoint delay ready at http://127.0.0.1:{gateway_port}\n",
+        }
         url = f"http://127.0.0.1:{gateway_port}/v2/models/delay/infer"
-        until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{gateway_port}/health").read() == b"OK")
         assert ask_version(url) == 1
         app.registry.promote("delay@2", "champion", reason="better")
         until(lambda: ask_version(url) == 2)

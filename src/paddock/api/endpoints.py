@@ -74,7 +74,10 @@ def set_traffic(app: App, call: Call) -> Answer:
     wanted = call.read(structs.SetTraffic)
     endpoint = app.endpoints.get_endpoint(call.path["name"])
     model, _ = parse_ref("model", endpoint.spec.model)
-    named = {share.version for share in wanted.routes} | ({wanted.shadow_version} - {0})
+    answering = {share.version for share in wanted.routes}
+    for version in sorted(answering):
+        app.registry.check_release(ModelVersionRef(model, version))
+    named = answering | ({wanted.shadow_version} - {0})  # a shadow's answers are not seen, it needs no gate
     revision = app.endpoints.set_traffic(
         endpoint.name,
         tuple(Route(share.version, share.weight) for share in wanted.routes),

@@ -11,6 +11,7 @@ from paddock.app import App
 from paddock.kernel.errors import InvalidInput, NotFound
 from paddock.kernel.ids import RunId
 from paddock.kernel.refs import DatasetRef
+from paddock.metadata import once_for
 from paddock.wire import Answer, BodyKind, Call, FileAnswer, Permission, RouteSpec, answer_json, structs
 
 if TYPE_CHECKING:
@@ -150,21 +151,16 @@ def get_run(app: App, call: Call) -> Answer:
 def log_batch(app: App, call: Call) -> Answer:
     batch = call.read(structs.LogBatch)
     run_id = call.path["run_id"]
-    keys = _part_keys(call.key)
     if call.key and any(point.at is None for point in batch.metrics):
         raise InvalidInput("points that are sent with an Idempotency-Key need `at`")
-    # Under a key every part is written, also an empty one: another body must not pass for the first.
-    if batch.metrics or call.key:
-        now = app.clock.now()
-        app.tracking.log_metrics(run_id, [_read_point(point, now) for point in batch.metrics], key=keys[0])
-    if batch.params or call.key:
-        app.tracking.log_params(run_id, batch.params, key=keys[1])
-    if batch.tags or call.key:
-        app.tracking.set_tags(run_id, batch.tags, key=keys[2])
-    for number, used in enumerate(batch.inputs):
-        key = f"{keys[3]}.{number}" if call.key else ""
-        app.tracking.log_input(run_id, DatasetRef(used.name, used.version), role=used.role, key=key)
-    if not (batch.metrics or batch.params or batch.tags or batch.inputs):
+    parts = [part for part in (batch.metrics, batch.params, batch.tags, batch.inputs) if part]
+    is_one_write = len(parts) == 1 and not batch.inputs
+    if call.key and not is_one_write:
+        # Repeating the parts changes nothing; what the key must stand for is the batch as a whole.
+        once = once_for(app.actor, call.key, ("log_batch", run_id, batch), type(None))
+        app.metadata.write(lambda _: None, once=once)
+    _log_parts(app, run_id, batch, call.key if is_one_write else "")
+    if not parts:
         app.tracking.get_status(run_id)
     return answer_json(
         structs.Logged(
@@ -175,6 +171,18 @@ def log_batch(app: App, call: Call) -> Answer:
             input_count=len(batch.inputs),
         )
     )
+
+
+def _log_parts(app: App, run_id: str, batch: structs.LogBatch, key: str) -> None:
+    if batch.metrics:
+        now = app.clock.now()
+        app.tracking.log_metrics(run_id, [_read_point(point, now) for point in batch.metrics], key=key)
+    if batch.params:
+        app.tracking.log_params(run_id, batch.params, key=key)
+    if batch.tags:
+        app.tracking.set_tags(run_id, batch.tags, key=key)
+    for used in batch.inputs:
+        app.tracking.log_input(run_id, DatasetRef(used.name, used.version), role=used.role)
 
 
 def finish_run(app: App, call: Call) -> Answer:
@@ -224,9 +232,3 @@ def _read_environment(given: structs.Environment | None) -> EnvironmentSnapshot 
     from paddock.tracking import EnvironmentSnapshot
 
     return EnvironmentSnapshot(**{name: getattr(given, name) for name in given.__struct_fields__})
-
-
-def _part_keys(key: str) -> tuple[str, str, str, str]:
-    if not key:
-        return ("", "", "", "")
-    return (f"{key}/metrics", f"{key}/params", f"{key}/tags", f"{key}/inputs")

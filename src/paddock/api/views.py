@@ -126,6 +126,7 @@ def view_window(report: WindowReport) -> structs.Window:
         rows=facts.rows,
         versions=tuple(view(each, structs.VersionRows) for each in facts.versions),
         due_count=facts.due_count,
+        due_label_count=facts.due_label_count,
         label_count=facts.label_count,
         label_coverage=facts.label_coverage,
         prediction=view(facts.prediction, structs.FeatureDrift) if facts.prediction else None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paddock.automation.specs import RetrainSpec
     from paddock.automation.traffic import GatewayTraffic
     from paddock.automation.training import PipelineTrainer
-    from paddock.automation.watch import Watch
+    from paddock.automation.watch import Watch, profile_stretches
 
 # loaded at first use: pages and the command line need the records, not the statistics
 _HOME_OF = {
@@ -45,6 +45,7 @@ _HOME_OF = {
     "GatewayTraffic": "traffic",
     "Watch": "watch",
     "parse_declaration": "declaration",
+    "profile_stretches": "watch",
 }
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "TrainingRequest",
     "Watch",
     "parse_declaration",
+    "profile_stretches",
 ]
 
 

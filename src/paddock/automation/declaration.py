@@ -1,17 +1,23 @@
 """paddock.toml: the whole loop, declared. An unknown key is an error that names the nearest known one."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
+from paddock.automation.rules import check_retrain
 from paddock.automation.specs import RetrainSpec
 from paddock.evaluation import GateSpec
-from paddock.kernel.errors import InvalidSettings
+from paddock.evaluation import check_spec as check_gate
+from paddock.kernel.durations import parse_duration
+from paddock.kernel.errors import InvalidInput, InvalidSettings
 from paddock.kernel.names import nearest
-from paddock.monitoring import MonitorSpec
-from paddock.serving import EndpointSpec
+from paddock.kernel.refs import parse_ref
+from paddock.monitoring import LabelSpec, MonitorSpec, parse_window_size
+from paddock.serving import EndpointSpec, RolloutSpec
+from paddock.serving import check_spec as check_endpoint
 
 T = TypeVar("T")
 
@@ -54,6 +60,17 @@ _SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "monitor": MonitorSpec,
     "retrain": RetrainSpec,
 }
+_INNER: Mapping[str, Mapping[str, type[msgspec.Struct]]] = {
+    "model": {"gates": GateSpec},
+    "endpoint": {"rollout": RolloutSpec},
+    "monitor": {"labels": LabelSpec},
+}
+# section, key that names something (none: the table's own name does), section of what is named
+_LINKS = (
+    ("retrain", "pipeline", "pipeline"),
+    ("retrain", "", "endpoint"),
+    ("monitor", "endpoint", "endpoint"),
+)
 
 
 def parse_declaration(text: str, *, source: str = "paddock.toml") -> Declaration:
@@ -68,39 +85,78 @@ def parse_declaration(text: str, *, source: str = "paddock.toml") -> Declaration
         raise InvalidSettings(f"`{source}` is not TOML: {error}") from error
     problems = _unknown(tables, [*_SECTIONS, "project", "settings"], source)
     problems += _unknown(_table(tables, "project"), _fields(ProjectSpec), f"[project] of {source}")
+    for section in (*_SECTIONS, "project", "settings"):
+        if not isinstance(tables.get(section, {}), dict):
+            problems.append(f"[{section}] of {source} must be a table")
+    for name, table in _table(tables, "monitor").items():
+        if isinstance(table, dict):
+            table.setdefault("endpoint", name)
     for section, spec in _SECTIONS.items():
         for name, table in _table(tables, section).items():
-            problems += _check_entry(f"[{section}.{name}]", table, spec)
+            problems += _check_entry(section, name, table, spec)
     problems += _check_links(tables)
     if problems:
         raise InvalidSettings(f"`{source}`: " + "; ".join(problems), problems=tuple(problems))
-    return msgspec.convert(tables, Declaration)
+    try:
+        return msgspec.convert(tables, Declaration)
+    except msgspec.ValidationError as error:  # of [project] or [settings]
+        raise InvalidSettings(f"`{source}`: {error}") from error
 
 
-def _check_entry(where: str, table: object, spec: type[msgspec.Struct]) -> list[str]:
+def _check_entry(section: str, name: str, table: object, spec: type[msgspec.Struct]) -> list[str]:
+    """Return every fault of one table: its keys first, then their types, then what they say."""
+    where = f"[{section}.{name}]"
     if not isinstance(table, dict):
         return [f"{where} must be a table"]
     problems = _unknown(table, _fields(spec), where)
+    for key, inner in _INNER.get(section, {}).items():
+        found = table.get(key, {})
+        for place, each in enumerate(found if isinstance(found, list) else [found], start=1):
+            if isinstance(each, dict):
+                at = f"{key} {place}" if isinstance(found, list) else key
+                problems += _unknown(each, _fields(inner), f"`{at}` of {where}")
     if problems:
         return problems
     try:
-        msgspec.convert(table, spec)
+        return [f"{where}: {fault}" for fault in _check_content(msgspec.convert(table, spec))]
     except msgspec.ValidationError as error:
         return [f"{where}: {error}"]
-    return []
+
+
+def _check_content(spec: msgspec.Struct) -> tuple[str, ...]:
+    match spec:
+        case ModelSpec():
+            numbered = enumerate(spec.gates, start=1)
+            return tuple(f"gate {number}: {fault}" for number, gate in numbered for fault in check_gate(gate))
+        case EndpointSpec():
+            return (*check_endpoint(spec), *_fault_of(partial(parse_ref, "model"), spec.model))
+        case RetrainSpec():
+            return check_retrain(spec)
+        case MonitorSpec():
+            delay = spec.labels.delay if spec.labels else "0d"
+            return (*_fault_of(parse_window_size, spec.window), *_fault_of(parse_duration, delay))
+    return ()
+
+
+def _fault_of(parse: Callable[[str], object], text: str) -> tuple[str, ...]:
+    try:
+        parse(text)
+    except InvalidInput as error:
+        return (error.message,)
+    return ()
 
 
 def _check_links(tables: Mapping[str, object]) -> list[str]:
     """Name every reference to something that is not declared."""
     problems = []
-    for section, key, target in (("retrain", "pipeline", "pipeline"), ("monitor", "endpoint", "endpoint")):
+    for section, key, target in _LINKS:
         declared = _table(tables, target)
         for name, table in _table(tables, section).items():
-            wanted = table.get(key, name) if isinstance(table, dict) else name
-            if wanted not in declared:
+            wanted = table.get(key, "") if key and isinstance(table, dict) else name
+            if isinstance(wanted, str) and wanted and wanted not in declared:
                 problems.append(
                     f"[{section}.{name}] names {target} `{wanted}`, which is not declared"
-                    + _suggest(str(wanted), declared)
+                    + _suggest(wanted, declared)
                 )
     return problems
 

@@ -11,11 +11,8 @@ from pathlib import Path
 
 from paddock.kernel.errors import AlreadyExists, IntegrityError, NotFound, UnreadableFile
 
-_NAME = re.compile(
-    r"backup\.json|metadata\.backup|objects/[0-9a-f]{2}/(?:[0-9a-f]{2}/)?[0-9a-f]{1,64}"
-    r"|gateways/[A-Za-z0-9][\w.-]{0,127}/(?:[\w-]+\.json|predictions/[\w.-]+\.log)",
-    re.ASCII,
-)
+_SEGMENT = re.compile(r"[A-Za-z0-9_][\w.@-]{0,254}", re.ASCII)
+_DEEPEST = 8
 
 
 def pack_folder(folder: Path, target: Path) -> None:
@@ -46,10 +43,15 @@ def unpack_archive(source: Path, folder: Path) -> None:
 
 
 def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    body = archive.extractfile(member) if member.isreg() and _NAME.fullmatch(member.name) else None
+    body = archive.extractfile(member) if member.isreg() and _is_plain(member.name) else None
     path = folder / member.name
     if body is None or path.exists():
         raise IntegrityError(f"`{member.name[:200]}` does not belong into a backup")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         shutil.copyfileobj(body, file)
+
+
+def _is_plain(name: str) -> bool:
+    segments = name.split("/")
+    return len(segments) <= _DEEPEST and all(_SEGMENT.fullmatch(segment) for segment in segments)

@@ -9,8 +9,11 @@ from paddock.kernel.errors import IntegrityError
 
 audit = LazyGroup(
     "audit",
-    table={"verify": LazyCommand("paddock.cli.audit:verify", "Check the hash chain of the event ledger")},
-    help="""The event ledger: who did what, when.
+    table={
+        "verify": LazyCommand("paddock.cli.audit:verify", "Check the hash chain of the event ledger"),
+        "check": LazyCommand("paddock.cli.audit:check", "Check everything the store holds"),
+    },
+    help="""Is what was recorded still what was recorded.
 
 \b
 Example:
@@ -47,3 +50,24 @@ def verify(as_json: bool) -> int:
         if verdict.unsealed_count:
             click.echo(f"{verdict.unsealed_count:,} events are not sealed yet")
         return 0
+
+
+@click.command()
+def check() -> int:
+    """Look at everything the store holds: ledger, objects, what rows name, prediction logs.
+
+    Nothing is changed. Every fault is one line; exit code 7 when there is one.
+
+    \b
+    Example:
+      paddock audit check
+    """
+    with open_workspace() as app:
+        found = app.governance.check()
+        for fault in found.faults:
+            click.echo(str(fault))
+        click.echo(
+            f"{found.event_count:,} events, {found.object_count:,} objects, {found.segment_count:,} segments "
+            f"of prediction logs: {len(found.faults) or 'no'} faults"
+        )
+        return 0 if found.ok else IntegrityError.exit_code

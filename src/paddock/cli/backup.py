@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from paddock.cli.showing import format_bytes
 from paddock.cli.workspace import open_workspace, read_settings
 
 
@@ -23,16 +24,18 @@ def backup(target: Path) -> None:
     """
     with open_workspace() as app:
         from paddock.cli.archive import pack_folder
-        from paddock.cli.snapshot import write_snapshot
 
         if target.suffix == ".tar":
-            with tempfile.TemporaryDirectory(prefix="paddock-backup-", dir=target.resolve().parent) as folder:
-                manifest = write_snapshot(app, Path(folder))
-                pack_folder(Path(folder), target)
+            with tempfile.TemporaryDirectory(
+                prefix=".paddock-backup-", dir=target.resolve().parent
+            ) as folder:
+                report = app.governance.backup(Path(folder) / "backup")
+                pack_folder(report.folder, target)
         else:
-            manifest = write_snapshot(app, target)
-        click.echo(f"{target}: {manifest.head_position:,} events, {manifest.object_count:,} objects")
-        click.echo(f"head {manifest.head_position} {manifest.head_hash}")
+            report = app.governance.backup(target)
+        size = format_bytes(report.size_bytes)
+        click.echo(f"{target}: {report.head_position:,} events, {report.object_count:,} objects, {size}")
+        click.echo(f"head {report.head_position} {report.head_hash}")
 
 
 @click.command()
@@ -58,10 +61,11 @@ def restore(source: Path) -> None:
 
 def _restore(source: Path) -> None:
     from paddock.app import local_folder
-    from paddock.cli.snapshot import check_restored, read_snapshot
+    from paddock.governance import restore_backup
 
     settings = read_settings()
-    manifest = read_snapshot(source, settings.text("store"), local_folder(settings))
-    with open_workspace() as app:
-        restored = check_restored(app, manifest)
-    click.echo(f"{restored.event_count:,} events, {restored.object_count:,} objects; the ledger holds")
+    report = restore_backup(source, settings.text("store"), folder=local_folder(settings))
+    click.echo(f"{report.event_count:,} events, {report.object_count:,} objects; the ledger holds")
+    click.echo(f"head {report.head_position} {report.head_hash}")
+    for note in report.notes:
+        click.echo(note)

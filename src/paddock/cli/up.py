@@ -122,14 +122,20 @@ class _EndpointTask:
         from paddock.automation import GatewayTraffic
         from paddock.cli.keeping import EndpointKeeper, ensure_endpoint, gateway_options
         from paddock.cli.looping import build_loop
+        from paddock.server import bind_loopback
         from paddock.serving import GatewayState, GatewaySupervisor
 
         app, spec = self._app, self._declaration.endpoint[self._name]
         endpoint = app.endpoints.declare(self._name, spec)
         revision = ensure_endpoint(app, self._name, spec.model)
+        bind_loopback(app.settings.text("host"), self._port).close()
         supervisor = GatewaySupervisor(gateway_options(app, self._name, self._port))
+        try:
+            supervisor.gateway.wait_ready(generation=revision.number)
+        except BaseException:
+            supervisor.stop()
+            raise
         self._stack.callback(supervisor.stop)
-        supervisor.gateway.wait_ready(generation=revision.number)
         click.echo(f"endpoint {self._name} ready at {supervisor.gateway.url}")
         state = GatewayState(app.gateway_folder(self._name))
         traffic = GatewayTraffic(app.endpoints, app.registry, app.objects, state, supervisor)

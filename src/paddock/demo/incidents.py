@@ -44,7 +44,9 @@ def submit_by_hand(hand: Handover, *, key: str, alter: Alter | None = None) -> M
 
     The estimator is fitted, and the golden answers are recorded, with the true signature.
     """
-    with pk.run(EXPERIMENT, name=key, params=PARAMS, seeds={"random_state": hand.seed}, key=key) as run:
+    with pk.run(
+        EXPERIMENT, name=key, params=PARAMS, seeds={"random_state": hand.seed}, key=f"{key}-run"
+    ) as run:
         rows = read_rows([str(ref) for ref in hand.datasets], format_time(hand.fit_before))
         signature = signature_of(rows)
         estimator = fit_estimator(encode(rows, signature), labels_of(rows), signature, hand.seed)
@@ -81,7 +83,9 @@ def submit_careless(hand: Handover, *, key: str) -> ModelVersionRef:
     from sklearn.ensemble import ExtraTreesClassifier
 
     params: dict[str, str | int | float | bool | None] = {"n_estimators": 25, "min_samples_leaf": 1}
-    with pk.run(EXPERIMENT, name=key, params=params, seeds={"random_state": hand.seed}, key=key) as run:
+    with pk.run(
+        EXPERIMENT, name=key, params=params, seeds={"random_state": hand.seed}, key=f"{key}-run"
+    ) as run:
         recent = hand.datasets[-2:]
         rows = read_rows([str(ref) for ref in recent], format_time(hand.gate_until))
         signature = signature_of(rows)

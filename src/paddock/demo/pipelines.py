@@ -51,7 +51,7 @@ def train(
 @pk.step
 def fit(*, model: str, datasets: Sequence[str], fit_before: str, refit_of: int, seed: int, key: str) -> str:
     """Return the registered version, such as `delay@5`."""
-    with pk.run(EXPERIMENT, name=key, params=PARAMS, seeds={"random_state": seed}, key=key) as run:
+    with pk.run(EXPERIMENT, name=key, params=PARAMS, seeds={"random_state": seed}, key=f"{key}-run") as run:
         rows = read_rows(datasets, fit_before)
         signature = signature_of(rows)
         estimator = fit_estimator(encode(rows, signature), labels_of(rows), signature, seed)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from paddock.app import App
 from paddock.automation import Declaration, PipelineTrainer, TrainingRequest
-from paddock.datasets import DatasetVersion, Profile
+from paddock.datasets import DatasetVersion
 from paddock.demo.flights import FEATURES, LABEL
 from paddock.demo.pipelines import encode, fit_estimator, labels_of, signature_of
 from paddock.evaluation import GateReport, SliceSpec, Trial, score_package, slice_table
@@ -70,20 +70,21 @@ def release_first(app: App, plan: Declaration, months: dict[int, pa.Table], seed
     return Release(app.registry.get(refit.ref), report)
 
 
-def profile_reference(app: App, months: dict[int, pa.Table], seed: int) -> Profile:
-    """Return the profile of January to March with predictions, the yardstick of the monitors.
+def reference_rows(app: App, months: dict[int, pa.Table], seed: int) -> pa.Table:
+    """Return January to March with predictions and event times, the yardstick of the monitors.
 
     Each month is predicted by a model fitted on the other two: predictions for rows a model was
-    fitted on would be too sure of themselves.
+    fitted on would be too sure of themselves. Kept as dataset `delay-reference`.
     """
     quarter = [_known(months[month]) for month in QUARTER]
     parts = []
     for held_out, rows in enumerate(quarter):
         others = pa.concat_tables([each for place, each in enumerate(quarter) if place != held_out])
-        scores = _cross_predict(others, rows, seed)
-        parts.append(rows.select(list(FEATURES)).append_column("prediction", pa.array(scores)))
-    version = app.datasets.add_table("delay-reference", pa.concat_tables(parts))
-    return app.datasets.get_profile(version)
+        scores = pa.array(_cross_predict(others, rows, seed))
+        parts.append(rows.select([*FEATURES, "event_time"]).append_column("prediction", scores))
+    table = pa.concat_tables(parts)
+    app.datasets.add_table("delay-reference", table)
+    return table
 
 
 def _cross_predict(fit_rows: pa.Table, rows: pa.Table, seed: int) -> Floats:

@@ -26,14 +26,16 @@ from paddock.automation import (
     Rooms,
     Watch,
     parse_declaration,
+    profile_stretches,
 )
+from paddock.datasets import profile_table
 from paddock.demo.calendar import LABEL_DELAY, OPENED_AT, ROUND, Schedule, rounds
 from paddock.demo.client import GatewayClient
 from paddock.demo.flights import LABEL, read_year, split_months
 from paddock.demo.memory import MemoryWatch
 from paddock.demo.options import FIRST_MONTH, DemoOptions
 from paddock.demo.plot import SCENES, Plot
-from paddock.demo.release import MODEL, ingest, profile_reference, release_first
+from paddock.demo.release import MODEL, ingest, reference_rows, release_first
 from paddock.demo.replay import Replay
 from paddock.demo.report import DemoReport, build_report
 from paddock.demo.show import Show
@@ -110,7 +112,8 @@ def _play(stage: Stage, stack: ExitStack, last_month: int, memory: MemoryWatch) 
     with show.step("Fitting, gating on March, refitting, releasing the first champion"):
         release = release_first(app, stage.plan, stage.months, seed)
     with show.step("Profiling the first quarter as the monitors' reference"):
-        reference = profile_reference(app, stage.months, seed)
+        yardstick = reference_rows(app, stage.months, seed)
+        reference = profile_table(yardstick.drop_columns("event_time"))
     flights = pa.concat_tables([stage.months[month] for month in range(FIRST_MONTH, last_month + 1)])
     schedule = Schedule(flights.sort_by([("event_time", "ascending"), ("key", "ascending")]))
     with show.step("Starting the gateway"):
@@ -119,7 +122,17 @@ def _play(stage: Stage, stack: ExitStack, last_month: int, memory: MemoryWatch) 
     live = LiveRows(state.predictions_folder)
     loop = _make_loop(stage, state, supervisor, live)
     watches = tuple(
-        Watch(name, spec, OPENED_AT, reference, release.quality, app.monitoring, stage.clock, live)
+        Watch(
+            name=name,
+            spec=spec,
+            opened_at=OPENED_AT,
+            reference=reference,
+            reference_quality=release.quality,
+            monitoring=app.monitoring,
+            clock=stage.clock,
+            live=live,
+            stretches=profile_stretches(yardstick, reference, spec.window),
+        )
         for name, spec in stage.plan.monitor.items()
     )
     plot = Plot(loop, app, seed)

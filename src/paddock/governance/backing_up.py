@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import paddock
 from paddock.governance.files import describe_file, read_prefix, stage_folder, write_new
 from paddock.governance.logs import copy_log
 from paddock.governance.records import BackupManifest, BackupReport, Progress, StoredFile
@@ -81,7 +81,7 @@ def _write_parts(
     files.update(_copy_logs(source.folder, draft, progress))
     return BackupManifest(
         created_at=now,
-        paddock_version=paddock.__version__,
+        paddock_version=_paddock_version(),
         engine=facts.engine,
         schema_version=facts.schema_version,
         head_position=verdict.head_position,
@@ -92,7 +92,9 @@ def _write_parts(
 
 
 def _copy_configs(folder: Path, draft: Path) -> Iterator[tuple[str, StoredFile]]:
-    names = [f"{GATEWAYS_NAME}/{gateway.name}/{name}" for gateway in list_gateways(folder) for name in CONFIG_NAMES]
+    names = [
+        f"{GATEWAYS_NAME}/{gateway.name}/{name}" for gateway in list_gateways(folder) for name in CONFIG_NAMES
+    ]
     for name in (DECLARATION_NAME, *names):
         path = folder / name
         if is_backup_file(name) and path.is_file() and not path.is_symlink():
@@ -122,6 +124,13 @@ def _copy_logs(folder: Path, draft: Path, progress: Progress) -> Iterator[tuple[
         for copy in copy_log(gateway / "predictions", target):
             yield copy.relative_to(draft).as_posix(), describe_file(copy)
         progress("logs", done, len(gateways))
+
+
+def _paddock_version() -> str:
+    try:
+        return version("paddock")
+    except PackageNotFoundError:  # a checkout that was not installed
+        return "0+checkout"
 
 
 def _demand_whole(verdict: LedgerVerdict) -> None:

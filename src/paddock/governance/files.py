@@ -58,7 +58,7 @@ def name_full_disk(target: Path) -> Iterator[None]:
 
 def write_new(path: Path, chunks: Iterable[bytes]) -> StoredFile:
     """Write a file that must not be there, in folders made if missing; it is not flushed yet."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(path.parent)
     hasher, size = blake3(), 0
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         for chunk in chunks:
@@ -66,6 +66,13 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> StoredFile:
             size += len(chunk)
             file.write(chunk)
     return StoredFile(size, Digest(hasher.hexdigest()))
+
+
+def make_folders(folder: Path) -> None:
+    """Make `folder` and its parents, each 0700 (`mkdir` gives the mode to the last one only)."""
+    if not folder.is_dir():
+        make_folders(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def read_prefix(path: Path) -> Iterator[bytes]:
@@ -119,13 +126,16 @@ def _refuse_taken(target: Path) -> None:
 def _make_draft(draft: Path) -> int:
     """Make the folder, cleared of what a killed process has left, and return the lock on it."""
     try:
-        draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(draft)
         lock = _lock(draft)
     except PermissionError as error:
         raise Forbidden(f"`{draft.parent}` cannot be written: {error.strerror}") from error
     try:
         for entry in draft.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
     except BaseException:
         os.close(lock)
         raise

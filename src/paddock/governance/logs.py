@@ -53,20 +53,13 @@ def copy_log(source: Path, target: Path) -> tuple[Path, ...]:
 def check_log(folder: Path) -> LogVerdict:
     """Read every frame of a log, beside its writer if there is one; damage is an answer, not an error."""
     count = 0
-    with TemporaryDirectory(prefix="paddock-check-") as scratch:
-
-        def link(segment: Path) -> Path:
-            placed = Path(scratch, segment.name)
-            placed.symlink_to(segment.resolve())
-            return placed
-
-        for kind, read in _KINDS:
-            segments = list_segments(folder, kind)
-            count += len(segments)
-            try:
-                _go_through(segments, link, read)
-            except (IntegrityError, StoreTooNew) as error:
-                return LogVerdict(count, error.message)
+    for kind, read in _KINDS:
+        segments = list_segments(folder, kind)
+        count += len(segments)
+        try:
+            _go_through(segments, lambda segment: segment, read)
+        except (IntegrityError, StoreTooNew) as error:
+            return LogVerdict(count, error.message)
     return LogVerdict(count, "")
 
 
@@ -86,9 +79,15 @@ def _go_through(
     """
     placed: list[Path] = []
     cursor, torn_at = LogCursor(), 0
-    for segment in segments:
-        placed.append(place(segment))
-        before = cursor
-        _, cursor = read(placed[-1].parent, before)
-        torn_at = cursor.offset if cursor.segment > before.segment else 0
+    with TemporaryDirectory(prefix="paddock-log-") as folder:
+        window: list[Path] = []
+        for segment in segments:
+            placed.append(place(segment))
+            window.append(Path(folder, segment.name))
+            window[-1].symlink_to(placed[-1].resolve())
+            if len(window) > 2:  # a segment is judged by itself and by the header of the next one
+                window.pop(0).unlink()
+            before = cursor
+            _, cursor = read(Path(folder), before)
+            torn_at = cursor.offset if cursor.segment > before.segment else 0
     return placed, torn_at

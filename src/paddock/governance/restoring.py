@@ -6,7 +6,15 @@ from contextlib import closing
 from pathlib import Path
 
 from paddock.governance.backing_up import IN_MEMORY_BYTES
-from paddock.governance.files import describe_file, name_full_disk, read_prefix, sync_path, sync_tree, write_new
+from paddock.governance.files import (
+    describe_file,
+    make_folders,
+    name_full_disk,
+    read_prefix,
+    sync_path,
+    sync_tree,
+    write_new,
+)
 from paddock.governance.packages import lay_out_packages
 from paddock.governance.records import BackupManifest, Progress, RestoreReport, StoredFile
 from paddock.governance.rules import (
@@ -16,11 +24,12 @@ from paddock.governance.rules import (
     METADATA_NAME,
     OBJECTS_NAME,
     decode_manifest,
+    ignore_progress,
     object_name,
 )
 from paddock.kernel.clock import Clock, SystemClock
 from paddock.kernel.digest import Digest
-from paddock.kernel.errors import AlreadyExists, IntegrityError, InvalidInput, NotFound
+from paddock.kernel.errors import AlreadyExists, IntegrityError, InvalidInput, NotFound, PaddockError
 from paddock.metadata import LedgerVerdict, open_metadata, restore_metadata
 from paddock.objects import ObjectStore, open_objects
 
@@ -29,10 +38,6 @@ _MARKER = ".restoring"
 _MADE = (OBJECTS_NAME, GATEWAYS_NAME, DECLARATION_NAME, _MARKER)
 _OF_THE_SYSTEM = frozenset({"lost+found"})
 _MOST_PROBLEMS = 20
-
-
-def ignore_progress(stage: str, done: int, total: int) -> None:
-    """Tell nobody."""
 
 
 def read_backup(source: Path, *, progress: Progress = ignore_progress) -> BackupManifest:
@@ -73,8 +78,8 @@ def restore_backup(
     store: a folder that is missing or empty, or `postgresql://...` of an empty database. folder: where local
     files go, the store itself when None; needed for a database. clock: as for `open_metadata`.
 
-    Nothing is written before `read_backup` found the backup whole. Objects come first and rows last; an
-    error in between leaves the place as it was, and what a killed process has left is cleared by the next try.
+    Nothing is written before `read_backup` found the backup whole. Objects come first and rows last. An
+    error in between leaves the place as it was; what a killed process has left, the next try clears.
     Raises as `read_backup` does, AlreadyExists when something is there, StoreTooNew for a schema of
     a newer Paddock, StorageFull.
     """
@@ -144,30 +149,39 @@ def _check_engine(manifest: BackupManifest, store: str) -> None:
         )
 
 
-def _fill(source: Path, manifest: BackupManifest, store: str, home: Path, progress: Progress) -> tuple[str, ...]:
+def _fill(
+    source: Path, manifest: BackupManifest, store: str, home: Path, progress: Progress
+) -> tuple[str, ...]:
     is_new = not home.exists()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(home)
     try:
-        _clear(home)
-        (home / _MARKER).touch(mode=0o600)
-        objects = open_objects(str(home / OBJECTS_NAME))
-        _put_objects(source, manifest, objects, progress)
-        for name in manifest.files:
-            if name != METADATA_NAME:
-                write_new(home / name, read_prefix(source / name))
-        notes = lay_out_packages(home, objects)
-        # Without its marker the folder is not cleared again, and only after that there are rows.
-        (home / _MARKER).unlink()
-        sync_tree(home)
-        sync_path(home.parent)
-        progress("rows", 0, 1)
-        restore_metadata(source / METADATA_NAME, store)
-        progress("rows", 1, 1)
+        notes = _fill_folder(source, manifest, home, progress)
     except BaseException:
-        _clear(home)
-        if is_new:
-            home.rmdir()
+        _clear(home, is_new=is_new)
         raise
+    progress("rows", 0, 1)
+    try:
+        restore_metadata(source / METADATA_NAME, store)
+    except (PaddockError, OSError):  # and not an interrupt: there may be rows already
+        _clear(home, is_new=is_new)
+        raise
+    progress("rows", 1, 1)
+    return notes
+
+
+def _fill_folder(source: Path, manifest: BackupManifest, home: Path, progress: Progress) -> tuple[str, ...]:
+    _clear(home)
+    (home / _MARKER).touch(mode=0o600)
+    objects = open_objects(str(home / OBJECTS_NAME))
+    _put_objects(source, manifest, objects, progress)
+    for name in manifest.files:
+        if name != METADATA_NAME:
+            write_new(home / name, read_prefix(source / name))
+    notes = lay_out_packages(home, objects)
+    # Without its marker the folder is never cleared again, and only after that there are rows.
+    (home / _MARKER).unlink()
+    sync_tree(home)
+    sync_path(home.parent)
     return notes
 
 
@@ -185,14 +199,16 @@ def _put(path: Path, size: int, objects: ObjectStore) -> Digest:
     return objects.put(path.read_bytes()) if size <= IN_MEMORY_BYTES else objects.put_file(path)
 
 
-def _clear(home: Path) -> None:
-    """Remove what a restore makes, which is all there is in the folder."""
+def _clear(home: Path, *, is_new: bool = False) -> None:
+    """Remove what a restore makes; is_new: the folder too."""
     for name in _MADE:
         path = home / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    if is_new:
+        home.rmdir()
 
 
 def _demand_ledger(manifest: BackupManifest, verdict: LedgerVerdict) -> None:

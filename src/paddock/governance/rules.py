@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from paddock.governance.records import BACKUP_FORMAT, BACKUP_FORMAT_VERSION, BackupManifest
+from paddock.governance.records import BACKUP_FORMAT, BACKUP_FORMAT_VERSION, BackupManifest, Stage
 from paddock.kernel.digest import Digest, digest_bytes
 from paddock.kernel.errors import IntegrityError, StoreTooNew, UnreadableFile
 
@@ -87,6 +87,10 @@ def seal_of(manifest: BackupManifest) -> Digest:
     """Return the digest of everything in the manifest but the seal, whatever its layout in the file."""
     open_manifest = msgspec.structs.replace(manifest, seal="")
     return digest_bytes(msgspec.json.encode(open_manifest, order="deterministic"))
+
+
+def ignore_progress(stage: Stage, done: int, total: int) -> None:
+    """Tell nobody how far it is."""
 
 
 def _changed(reason: str) -> IntegrityError:

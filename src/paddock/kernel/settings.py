@@ -22,6 +22,7 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("store", ".paddock", "folder of the store, or postgresql://..."),
+    Setting("uri", "", "server the Python client speaks to, such as http://127.0.0.1:8321; empty: the store"),
     Setting("project", "default", "project that is acted in"),
     Setting("principal", "", "who acts; empty means the operating system's user name"),
     Setting("host", "127.0.0.1", "address to listen on; loopback only"),

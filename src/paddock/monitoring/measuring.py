@@ -1,5 +1,6 @@
 """From the rows of a window to its facts: profile, drift, quality, label coverage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,10 +35,15 @@ _SURELY_EXPECTED = 10
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a window is compared with: the profile at release, prediction included, and its quality."""
+    """What a window is compared with: the profile at release, prediction included, and its quality.
+
+    stretches: profiles of parts of the reference, each as long as a window. A window has drifted only
+    when it lies further from the reference than each of them: weeks differ without any drift.
+    """
 
     profile: Profile
     quality: float
+    stretches: tuple[Profile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def measure_window(
     """
     _check_columns(spec, rows, reference.profile)
     profile = profile_like(rows, reference.profile)
-    drifts = _measure_drifts(reference.profile, profile) if rows.num_rows else ()
+    drifts = _measure_drifts(reference, profile) if rows.num_rows else ()
     labels, scores = _labels(spec, rows), _floats(rows.column(PREDICTION))
     has_label = ~np.isnan(labels)
     is_due = _due(spec, window, rows, now)
@@ -85,16 +91,19 @@ def _check_columns(spec: MonitorSpec, rows: pa.Table, reference: Profile) -> Non
         raise InvalidRows("; ".join(missing), problems=tuple(missing))
 
 
-def _measure_drifts(reference: Profile, current: Profile) -> tuple[FeatureDrift, ...]:
-    pairs = zip(reference.columns, current.columns, strict=True)
-    return tuple(_measure_drift(a, b) for a, b in pairs)
+def _measure_drifts(reference: Reference, current: Profile) -> tuple[FeatureDrift, ...]:
+    pairs = zip(reference.profile.columns, current.columns, strict=True)
+    return tuple(_measure_drift(known, now, reference.stretches) for known, now in pairs)
 
 
-def _measure_drift(reference: ColumnProfile, current: ColumnProfile) -> FeatureDrift:
+def _measure_drift(
+    reference: ColumnProfile, current: ColumnProfile, stretches: Sequence[Profile]
+) -> FeatureDrift:
+    within = (psi(reference, stretch.column(reference.name)) for stretch in stretches)
     return FeatureDrift(
         name=reference.name,
         psi=psi(reference, current),
-        threshold=psi_threshold(reference, current.row_count),
+        threshold=max(psi_threshold(reference, current.row_count), *within, 0.0),
         missing_ratio=(current.missing + current.nan) / current.row_count,
         new=tuple(name for name, _ in current.new_categories),
         vanished=_vanished(reference, current),

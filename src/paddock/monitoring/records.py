@@ -60,7 +60,8 @@ class Window(msgspec.Struct, frozen=True, order=True):
 class FeatureDrift(msgspec.Struct, frozen=True):
     """How far one column has moved from the reference.
 
-    psi: in nats; threshold: the PSI that chance alone passes once in 200 windows of this size.
+    psi: in nats; threshold: the PSI that chance alone passes once in 200 windows of this size, or the
+    largest of any stretch of the reference, if that is more.
     new, vanished: categories by name, at most 20 each.
     """
 

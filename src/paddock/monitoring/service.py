@@ -47,13 +47,15 @@ class Monitoring:
         *,
         reference: Profile,
         reference_quality: float,
+        stretches: tuple[Profile, ...] = (),
     ) -> WindowReport:
         """Judge the rows of one window and store the report; one monitor has one size of window.
 
         rows: all rows of the window with the columns `prediction`, `version`, `label` (null where
         there is none yet; not needed without `spec.labels`), the features of `reference`, and
         `event_time` if label coverage is to be told row by row. reference: profile of the features
-        and of `prediction` at release; reference_quality: the metric there.
+        and of `prediction` at release; reference_quality: the metric there; stretches: profiles of its
+        parts that are as long as the window, which say how much windows differ without any drift.
 
         The same findings again return the stored report. Other ones, such as more labels, become
         the next revision, which then counts. Events `monitor.window` and, for an alarm that the
@@ -62,7 +64,7 @@ class Monitoring:
         check_name("monitor", monitor)
         rules.check_spec(spec)
         now = self.clock.now()
-        measured = measure_window(spec, window, rows, Reference(reference, reference_quality), now)
+        measured = measure_window(spec, window, rows, Reference(reference, reference_quality, stretches), now)
         profile_digest = self.objects.put(encode_profile(measured.profile))
         facts_digest = _digest_facts(spec, measured.facts, profile_digest)
         findings = rules.find(spec, window, measured.facts)

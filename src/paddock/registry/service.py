@@ -271,6 +271,12 @@ class Registry:
         """Return one version. NotFound says what there is instead."""
         return self.metadata.read(lambda reader: _get_version(reader, self.actor.project_id, ref))
 
+    def check_release(self, ref: ModelVersionRef | str) -> None:
+        """Raise PromotionRefused unless `ref` might be promoted: only such a version may answer requests."""
+        self.metadata.read(
+            lambda reader: self._demand_report(reader, _get_version(reader, self.actor.project_id, ref))
+        )
+
     def list_models(self) -> tuple[ModelSummary, ...]:
         """Return every model by name."""
         return self.metadata.read(lambda reader: sql.list_models(reader, self.actor.project_id))
@@ -298,7 +304,7 @@ class Registry:
         """Return the move by which `name` had its champion at `moment`, and why; None before the first."""
         return rules.find_change_at(self.alias_history(name), moment)
 
-    def _demand_report(self, tx: Transaction, version: ModelVersion) -> str:
+    def _demand_report(self, tx: Reader, version: ModelVersion) -> str:
         """Return the report a promotion may stand on, or raise PromotionRefused."""
         project_id = self.actor.project_id
         report = find_report_summary(tx, project_id, version.report_id)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paddock.datasets import DatasetVersion
+from paddock.kernel.names import check_name
 from paddock.kernel.refs import DatasetRef
-from paddock.sdk.ambient import active_run, current_app
+from paddock.sdk.ambient import current_store
+from paddock.sdk.runs import active_run
+from paddock.wire import structs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 class Dataset:
     """One version of a dataset; reading it inside a run records it as an input of that run."""
 
-    version: DatasetVersion
+    version: structs.DatasetVersion
 
     @property
     def ref(self) -> DatasetRef:
@@ -25,10 +27,10 @@ class Dataset:
 
     def to_arrow(self) -> "pa.Table":
         """Return all rows as an Arrow table, verified against the version's digest."""
-        run = active_run.get()
+        run = active_run()
         if run is not None:
             run.log_input(self.ref)
-        return current_app().datasets.read(str(self.ref))
+        return current_store().datasets.read(self.version)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return all rows as a pandas DataFrame; pandas must be installed."""
@@ -37,15 +39,16 @@ class Dataset:
 
 def dataset(ref: str) -> Dataset:
     """Return `flights@3`, or for `flights` its latest version. Raises NotFound with what there is."""
-    return Dataset(current_app().datasets.get(ref))
+    return Dataset(current_store().datasets.get(ref))
 
 
 def add_dataset(name: str, source: "pa.Table | str | Path") -> Dataset:
-    """Register an Arrow table, or a Parquet or CSV file, as a version of `name`.
+    """Register an Arrow table, or a Parquet, CSV or Arrow file, as a version of `name`.
 
     The same content as an existing version returns that version; nothing is stored twice.
     """
-    datasets = current_app().datasets
+    check_name("dataset", name)
+    datasets = current_store().datasets
     if isinstance(source, str | Path):
         return Dataset(datasets.add_file(name, Path(source)))
     return Dataset(datasets.add_table(name, source))

@@ -81,8 +81,8 @@ class EmbeddedRuns:
             return _view(tracking.log_artifact_file(run_id, path, source), structs.Artifact)
         return _view(tracking.log_artifact(run_id, path, source), structs.Artifact)
 
-    def finish(self, run_id: RunId, status: structs.EndStatus) -> None:
-        self.app.tracking.finish_run(run_id, status)
+    def finish(self, run_id: RunId, request: structs.FinishRun) -> None:
+        self.app.tracking.finish_run(run_id, request.status)
 
     def get(self, run_id: RunId) -> RunRecord:
         return _view(self.app.tracking.get_run(run_id), RunRecord)

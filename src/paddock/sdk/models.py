@@ -1,20 +1,42 @@
 """Moving aliases from Python."""
 
+from paddock.kernel.names import check_name
 from paddock.kernel.refs import ModelVersionRef
-from paddock.registry import AliasChange
-from paddock.sdk.ambient import current_app
+from paddock.sdk.ambient import current_store
+from paddock.sdk.ports import ModelStore
+from paddock.wire import structs
 
 
 def promote(
-    ref: ModelVersionRef | str, alias: str = "champion", *, reason: str = "promoted from Python"
-) -> AliasChange:
+    ref: ModelVersionRef | str,
+    alias: str = "champion",
+    *,
+    reason: str = "promoted from Python",
+    key: str = "",
+) -> structs.AliasChange:
     """Point `alias` at a version that a passed gate report speaks for.
 
-    Raises PromotionRefused, which says what is missing.
+    ref: what `log_model` returned, `delay@7`, `delay@challenger`, or `delay` for the latest version.
+    key: an idempotency key; with it the same call is one effect. Raises PromotionRefused, which says
+    what is missing.
     """
-    return current_app().registry.promote(ref, alias, reason=reason)
+    models = current_store().models
+    version = _resolve(models, ref)
+    request = structs.Promote(version=version.version, alias=alias, reason=reason)
+    return models.promote(version.name, request, key=key)
 
 
-def rollback(name: str, *, reason: str = "rolled back from Python") -> AliasChange:
-    """Return the champion of model `name` to the version that was champion before it."""
-    return current_app().registry.rollback(name, reason=reason)
+def rollback(name: str, *, reason: str = "rolled back from Python", key: str = "") -> structs.AliasChange:
+    """Return the champion of model `name` to the version that was champion before it.
+
+    key: an idempotency key; without it a second call goes back one version further.
+    """
+    check_name("model", name)
+    return current_store().models.rollback(name, structs.Rollback(reason=reason), key=key)
+
+
+def _resolve(models: ModelStore, ref: ModelVersionRef | str) -> ModelVersionRef:
+    if isinstance(ref, ModelVersionRef):
+        return ref
+    found = models.get(ref)
+    return ModelVersionRef(found.name, found.version)

@@ -3,14 +3,7 @@
 import functools
 from collections.abc import Iterator, Mapping
 
-from paddock.kernel.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    PaddockError,
-    Unavailable,
-)
+from paddock.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, PaddockError, Unavailable
 from paddock.wire import structs
 
 # for codes that a newer server has and this client does not know
@@ -53,8 +46,6 @@ def _class_of_status(status: int) -> type[PaddockError]:
 
 @functools.cache
 def _by_code() -> Mapping[str, type[PaddockError]]:
-    import paddock.wire.errors as _  # its classes count too
-
     # the first of a code wins: a class without a code of its own has that of its parent
     found: dict[str, type[PaddockError]] = {}
     for kind in _classes(PaddockError):

@@ -48,7 +48,7 @@ from paddock.wire import (
 
 log = logging.getLogger("paddock.server")
 
-_HANDED_ON = ("accept", "if-none-match", "paddock-gate")
+_HANDED_ON = ("accept", "if-none-match")
 
 
 @dataclass(frozen=True, slots=True)

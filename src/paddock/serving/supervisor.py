@@ -13,7 +13,6 @@ from types import TracebackType
 
 import msgspec
 
-import paddock
 from paddock.kernel.clock import monotonic_s
 from paddock.kernel.errors import PaddockError, StoreInUse, Unavailable
 from paddock.serving.gateway.options import GatewayOptions, format_arguments
@@ -134,11 +133,11 @@ def start_gateway(options: GatewayOptions) -> GatewayProcess:
     state.folder.mkdir(parents=True, exist_ok=True)
     hears, lifeline = os.pipe()
     given = msgspec.structs.replace(options, parent_fd=hears, state=options.state.resolve())
-    source = Path(paddock.__file__).resolve().parent.parent
+    source = Path(__file__).resolve().parents[2]  # where the package itself was found
     try:
         with state.report_path.open("ab") as report:
             process = subprocess.Popen(  # noqa: S603  our own interpreter and arguments
-                [sys.executable, "-m", "paddock.serving.gateway", *format_arguments(given)],
+                [sys.executable, "-P", "-m", "paddock.serving.gateway", *format_arguments(given)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=report,

@@ -60,7 +60,9 @@ def accepts_html(headers: Mapping[str, str]) -> bool:
     return "text/html" in headers.get("accept", "")
 
 
-def answer_error(problem: Problem, *, project: str = DEFAULT_PROJECT, now: datetime, section: str = "") -> Answer:
+def answer_error(
+    problem: Problem, *, project: str = DEFAULT_PROJECT, now: datetime, section: str = ""
+) -> Answer:
     """Return a problem as a page: what, why, and what now."""
     from paddock.web.rendering import render_page
 

@@ -1,10 +1,11 @@
 """Small pictures drawn on the server, as SVG that takes its colours from the style sheet."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _PLACES = 1
 
@@ -48,18 +49,18 @@ def draw_spans(
 ) -> Markup:
     """Return intervals one below the other as lines with a dot at the value, and a mark across them.
 
-    label: what a reader without the picture is told. mark_label: stands beside the mark, below.
+    label: what a reader without the picture is told. mark_label: a figure, below the mark.
     """
-    height = 12 * len(spans) + (18 if mark_label else 4)
+    height = 12 * len(spans) + (20 if mark_label else 8)
     parts: list[str] = []
     if mark is not None:
         x = scale.place(mark)
-        parts.append(f'<line class="mark" x1="{x}" x2="{x}" y1="0" y2="{12 * len(spans) + 4}"/>')
+        parts.append(f'<line class="mark" x1="{x}" x2="{x}" y1="0" y2="{12 * len(spans) + 8}"/>')
         if mark_label:
             anchor = "end" if float(x) > scale.width * 0.7 else "start" if float(x) < 40 else "middle"
-            parts.append(f'<text x="{x}" y="{height - 2}" text-anchor="{anchor}">{mark_label}</text>')
+            parts.append(f'<text x="{x}" y="{height - 2}" text-anchor="{anchor}">{escape(mark_label)}</text>')
     for number, span in enumerate(spans):
-        parts.append(_draw_span(span, scale, 8 + 12 * number))
+        parts.append(_draw_span(span, scale, 10 + 12 * number))
     return _svg("spans", scale.width, height, label, parts)
 
 
@@ -88,9 +89,9 @@ def draw_sparkline(spans: Sequence[Span], *, reference: float | None, label: str
         line = [point(place, span.value) for place, span in group]
         parts.append(f'<path class="line" d="M{"L".join(line)}"/>')
         if len(group) == 1:
-            parts.append(_dot("dot", *line[0].split()))
+            parts.append(_dot("dot", line[0]))
     place, last = max((place, span) for place, span in enumerate(spans) if span in known)
-    parts.append(_dot("dot", *point(place, last.value or 0.0).split()))
+    parts.append(_dot("dot", point(place, last.value or 0.0)))
     return _svg("spark", width, height, label, parts)
 
 
@@ -102,8 +103,9 @@ def draw_bars(shares: Sequence[float], *, label: str) -> Markup:
         return Markup("")
     step = width / len(shares)
     gap = 1 if step > 3 else 0
+    bars = [_text(-share / largest * (height - 2)) for share in shares]
     path = "".join(
-        f"M{_text(place * step)} {height:g}v{_text(-share / largest * (height - 2))}h{_text(step - gap)}V{height:g}z"
+        f"M{_text(place * step)} {height:g}v{bars[place]}h{_text(step - gap)}V{height:g}z"
         for place, share in enumerate(shares)
         if share > 0
     )
@@ -113,16 +115,24 @@ def draw_bars(shares: Sequence[float], *, label: str) -> Markup:
 def rebin(edges: Sequence[float], counts: Sequence[int], bins: int = 40) -> tuple[float, ...]:
     """Return the rows in `bins` equally wide bins, from those between `edges`, which differ in width.
 
-    counts: as in a profile, one before the first edge and one behind the last, which are left out.
-    Inside a bin the rows count as evenly spread. Empty for fewer than two edges.
+    counts: as in a profile, up to the first edge, then up to each next one, then behind the last.
+    A column of few values has an edge at each of them, and its rows lie there; in any other one the
+    rows count as evenly spread between two edges. Empty for fewer than two edges that differ.
 
-    >>> rebin([0.0, 1.0, 4.0], [0, 2, 6, 0], bins=4)
-    (2.0, 2.0, 2.0, 2.0)
+    >>> rebin([0.0, 1.0, 4.0], [5, 2, 6, 0], bins=4)
+    (5.0, 2.0, 0.0, 6.0)
+    >>> rebin([0.0, 1.0], [5, 2, 0])[0], rebin([0.0, 1.0], [5, 2, 0])[-1]
+    (5.0, 2.0)
     """
-    if len(edges) < 2 or edges[-1] <= edges[0]:
+    start, width = (edges[0], (edges[-1] - edges[0]) / bins) if len(edges) > 1 else (0.0, 0.0)
+    if not 0 < width < math.inf:  # edges one float apart have no width that could be divided
         return ()
-    start, width = edges[0], (edges[-1] - edges[0]) / bins
     found = [0.0] * bins
+    if len(edges) <= bins:
+        for edge, count in zip(edges, counts, strict=False):
+            _spread(found, (edge - start) / width, (edge - start) / width, count)
+        return tuple(found)
+    found[0] += counts[0]
     for (low, high), count in zip(pairwise(edges), counts[1:], strict=False):
         _spread(found, (low - start) / width, (high - start) / width, count)
     return tuple(round(value, 3) for value in found)
@@ -163,20 +173,20 @@ def _draw_span(span: Span, scale: Scale, y: int) -> str:
     line = ""
     if span.low is not None and span.high is not None:
         low, high = scale.place(span.low), scale.place(span.high)
-        line = (
-            f'<path class="interval" d="M{low} {y}H{high}M{low} {y - 3}v6M{high} {y - 3}v6"/>'
-        )
-    return f'<g class="{span.role}">{line}{_dot("dot", scale.place(span.value), str(y), 3.5)}</g>'
+        line = f'<path class="interval" d="M{low} {y}H{high}M{low} {y - 3}v6M{high} {y - 3}v6"/>'
+    return f'<g class="{span.role}">{line}{_dot("dot", f"{scale.place(span.value)} {y}", 3.5)}</g>'
 
 
-def _dot(kind: str, x: str, y: str, radius: float = 2.5) -> str:
+def _dot(kind: str, point: str, radius: float = 2.5) -> str:
+    x, y = point.split()
     return f'<circle class="{kind}" cx="{x}" cy="{y}" r="{radius:g}"/>'
 
 
 def _svg(kind: str, width: float, height: float, label: str, parts: Sequence[str]) -> Markup:
     frame = Markup('<svg class="{}" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">')
     size = (f"{width:g}", f"{height:g}")
-    return frame.format(kind, *size, *size, label) + Markup("".join(parts)) + Markup("</svg>")
+    drawn = Markup("".join(parts))  # noqa: S704  numbers and words of this file only
+    return frame.format(kind, *size, *size, label) + drawn + Markup("</svg>")
 
 
 def _text(value: float) -> str:

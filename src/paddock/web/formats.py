@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 
 NOTHING = "–"  # noqa: RUF001  an en dash, as tables show an empty cell
 
-_REF = re.compile(r"\b([A-Za-z0-9][A-Za-z0-9._-]*)@([1-9][0-9]{0,8})\b")
+_REF = re.compile(r"\b(?P<model>[A-Za-z0-9][A-Za-z0-9._-]{0,127})@(?P<version>[1-9][0-9]{0,8})\b")
+_MARKED = re.compile(rf"`(?P<literal>[^`]{{1,200}})`|{_REF.pattern}")
 _RELATIVE_UNTIL = timedelta(days=30)
 
 
@@ -72,9 +73,9 @@ def format_duration(span: timedelta) -> str:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return _two(minutes, "min", rest, "s")
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+    return _two(hours, "h", minutes, "min") if hours < 24 else _two(hours // 24, "d", hours % 24, "h")
 
 
 def format_bytes(count: int) -> str:
@@ -94,8 +95,8 @@ def format_bytes(count: int) -> str:
 def format_number(value: float | None) -> str:
     """Return a measured value with four significant digits, a count with separators.
 
-    >>> format_number(0.123456), format_number(12345), format_number(None), format_number(math.nan)
-    ('0.1235', '12,345', '–', 'NaN')
+    >>> format_number(0.123456), format_number(12345), format_number(math.nan)
+    ('0.1235', '12,345', 'NaN')
     """
     if value is None:
         return NOTHING
@@ -105,7 +106,7 @@ def format_number(value: float | None) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == int(value) and abs(value) < 1e12:
         return f"{int(value):,}"
-    return f"{value:.4g}"
+    return f"{value:,.4g}"
 
 
 def format_score(value: float | None) -> str:
@@ -138,12 +139,15 @@ def short(text: str, length: int = 8) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """Return `text`, with an ellipsis in place of what is beyond `length` characters.
+    """Return `text` in at most `length` characters: a sentence loses its end, a name its middle.
 
-    >>> cut("a long name", 7)
-    'a long…'
+    >>> cut("a long name", 7), cut("experiment-12", 9)
+    ('a long…', 'exper…-12')
     """
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+    if len(text) <= length:
+        return text
+    tail = 0 if " " in text else (length - 1) * 2 // 5
+    return f"{text[: length - 1 - tail].rstrip()}…{text[len(text) - tail :]}"
 
 
 def path_of(*segments: object) -> str:
@@ -155,18 +159,35 @@ def path_of(*segments: object) -> str:
     return "".join(f"/{quote(str(segment), safe='@')}" for segment in segments)
 
 
-def link_versions(words: str, models: Collection[str]) -> Markup:
-    """Return `words`, escaped, with a link on every `model@version` of these models.
+def as_sentence(words: str) -> str:
+    """Return `words` with a capital letter at the beginning, unless they begin with a reference.
 
-    >>> str(link_versions("Kept delay@6 & went on", ["delay"]))
-    'Kept <a href="/models/delay/6">delay@6</a> &amp; went on'
+    >>> as_sentence("worse than before"), as_sentence("delay@3 answers")
+    ('Worse than before', 'delay@3 answers')
+    """
+    return words if _REF.match(words) else words[:1].upper() + words[1:]
+
+
+def mark_up(words: str, models: Collection[str]) -> Markup:
+    """Return `words`, escaped, with links on every `model@version` of these models and literals as code.
+
+    >>> str(mark_up("Kept delay@6 & `0 3 * * 1`", ["delay"]))
+    'Kept <a href="/models/delay/6">delay@6</a> &amp; <code>0 3 * * 1</code>'
     """
     parts: list[Markup] = []
     end = 0
-    for match in _REF.finditer(words):
-        if match[1] not in models:
+    for match in _MARKED.finditer(words):
+        if match["literal"]:
+            shown = Markup("<code>{}</code>").format(match["literal"])
+        elif match["model"] in models:
+            href = path_of("models", match["model"], match["version"])
+            shown = Markup('<a href="{}">{}</a>').format(href, match[0])
+        else:
             continue
-        link = Markup('<a href="{}">{}</a>').format(path_of("models", match[1], match[2]), match[0])
-        parts += [escape(words[end : match.start()]), link]
+        parts += [escape(words[end : match.start()]), shown]
         end = match.end()
     return Markup("").join([*parts, escape(words[end:])])
+
+
+def _two(large: int, unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {unit} {small} {small_unit}" if small else f"{large} {unit}"

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 
 from paddock.web.tables import Table
 
-NAVIGATION: tuple[tuple[str, str, str], ...] = (
-    ("overview", "Overview", "/"),
-    ("models", "Models", "/models"),
-    ("endpoints", "Endpoints", "/endpoints"),
-    ("monitors", "Monitors", "/monitors"),
-    ("decisions", "Decisions", "/decisions"),
-    ("runs", "Runs", "/runs"),
-    ("datasets", "Datasets", "/datasets"),
+# section, title, address, and the letter that leads there after `g`
+NAVIGATION: tuple[tuple[str, str, str, str], ...] = (
+    ("overview", "Overview", "/", "o"),
+    ("models", "Models", "/models", "m"),
+    ("endpoints", "Endpoints", "/endpoints", "e"),
+    ("monitors", "Monitors", "/monitors", "w"),
+    ("decisions", "Decisions", "/decisions", "d"),
+    ("runs", "Runs", "/runs", "r"),
+    ("datasets", "Datasets", "/datasets", "s"),
 )
 
 

@@ -41,7 +41,8 @@ def environment() -> Environment:
         size=formats.format_bytes,
         short=formats.short,
         cut=formats.cut,
-        refs=formats.link_versions,
+        marked=formats.mark_up,
+        sentence=formats.as_sentence,
     )
     made.globals.update(static=static_path(), navigation=NAVIGATION, path_of=formats.path_of)
     return made

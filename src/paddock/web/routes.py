@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from paddock.web import figures
 from paddock.web.answering import DOWNLOAD, HTML, View, bind_view
 from paddock.web.assets import get_static
-from paddock.web.views import datasets, decisions, endpoints, models, monitors, overview, reports, runs, search
+from paddock.web.views import (
+    datasets,
+    decisions,
+    endpoints,
+    models,
+    monitors,
+    overview,
+    reports,
+    runs,
+    search,
+)
 from paddock.web.views.paging import PAGE
 from paddock.wire import Permission, RouteSpec
 

@@ -22,6 +22,8 @@ from paddock.web.formats import (
     short,
 )
 
+NO_PICTURE = Markup("")
+
 Value = str | int | float | bool | None
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -36,7 +38,7 @@ class Cell:
     href: str = ""
     title: str = ""
     badge: str = ""
-    picture: Markup = Markup("")
+    picture: Markup = NO_PICTURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def picture(drawn: Markup, *, value: Value = None) -> Cell:
 
 
 def write_csv(table: Table) -> bytes:
-    """Return the table as CSV in UTF-8. A text that a spreadsheet would run as a formula gets a `'` before it.
+    """Return the table as CSV in UTF-8; a text that a spreadsheet would take for a formula gets a `'`.
 
     >>> write_csv(Table("t", "T", (Column("a", "A"),), ((text("=1+1"),), (number(-2.0),))))
     b"a\\r\\n'=1+1\\r\\n-2.0\\r\\n"

@@ -155,9 +155,6 @@ def test_ledger_is_checked_and_its_head_told(capsys: pytest.CaptureFixture[str])
 def test_backup_restores_to_the_same_store(capsys: pytest.CaptureFixture[str], folder: Path, name: str):
     """The drill: back up, lose the store, restore, and find everything with its history."""
     run(capsys, "data", "add", "flights.csv")
-    logs = folder / ".paddock" / "gateways" / "delay" / "predictions"
-    logs.mkdir(parents=True)
-    (logs / "predictions-1.log").write_bytes(b"rows")
     before = show(capsys, "data", "list")
     head = show(capsys, "audit", "verify")["head_hash"]
 
@@ -167,10 +164,9 @@ def test_backup_restores_to_the_same_store(capsys: pytest.CaptureFixture[str], f
     assert (backed_up[0], restored[0]) == (0, 0), backed_up[2] + restored[2]
     assert show(capsys, "--store", "other", "data", "list") == before
     assert show(capsys, "--store", "other", "audit", "verify")["head_hash"] == head
-    assert (
-        folder / "other" / "gateways" / "delay" / "predictions" / "predictions-1.log"
-    ).read_bytes() == b"rows"
-    assert list(folder.glob(".*partial")) == []
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [".paddock", "flights.csv", "other", name]
+    )
 
 
 def test_backup_and_restore_overwrite_nothing(capsys: pytest.CaptureFixture[str]):
@@ -186,21 +182,19 @@ def test_backup_and_restore_overwrite_nothing(capsys: pytest.CaptureFixture[str]
 
 
 def test_damaged_backup_restores_nothing(capsys: pytest.CaptureFixture[str], folder: Path):
-    """A flipped bit, a missing object and a folder that is no backup are found before anything is written."""
+    """A flipped bit, a folder that is no backup, and no folder are found before anything is written."""
     run(capsys, "data", "add", "flights.csv")
-    run(capsys, "backup", "rows")
-    run(capsys, "backup", "objects")
-    rows = folder / "rows" / "metadata.backup"
-    rows.write_bytes(rows.read_bytes()[:-1] + b"\xff")
-    next(path for path in (folder / "objects" / "objects").rglob("*") if path.is_file()).unlink()
+    run(capsys, "backup", "saved")
+    victim = max(
+        (path for path in (folder / "saved").rglob("*") if path.is_file()), key=lambda p: p.stat().st_size
+    )
+    victim.chmod(0o600)
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\xff")
     (folder / "nothing").mkdir()
 
-    codes = [
-        run(capsys, "--store", "other", "restore", name)[0]
-        for name in ("rows", "objects", "nothing", "absent")
-    ]
+    codes = [run(capsys, "--store", "other", "restore", name)[0] for name in ("saved", "nothing", "absent")]
 
-    assert codes == [7, 7, 3, 3]
+    assert codes == [7, 3, 3]
     assert not (folder / "other").exists()
 
 
@@ -235,4 +229,14 @@ def test_damaged_object_fails_the_backup(capsys: pytest.CaptureFixture[str], fol
 
     assert code == 7
     assert "error: " in err
-    assert not (folder / "saved" / "backup.json").exists()
+    assert not (folder / "saved").exists()
+    assert run(capsys, "audit", "check")[0] == 7
+
+
+def test_whole_store_has_no_faults(capsys: pytest.CaptureFixture[str]):
+    """`audit check` counts what it looked at."""
+    run(capsys, "data", "add", "flights.csv")
+
+    code, out, _ = run(capsys, "audit", "check")
+
+    assert (code, out) == (0, "1 events, 2 objects, 0 segments of prediction logs: no faults\n")

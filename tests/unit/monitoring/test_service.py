@@ -281,3 +281,28 @@ def test_an_unknown_monitor_is_not_found(monitoring: Monitoring):
     """No windows is an error for a name that nobody ever fed."""
     with pytest.raises(NotFound, match="monitor `absent` has judged no window yet"):
         monitoring.list_windows("absent")
+
+
+def test_window_within_the_stretches_of_the_reference_has_not_drifted(monitoring):
+    """Predictions that move no further than weeks of the reference did raise no drift alarm."""
+    shifted = rows(week=1)
+    scores = shifted["prediction"].to_numpy() * 0.7
+    moved = shifted.set_column(0, "prediction", pa.array(scores))
+    stretch = profile_like(moved.slice(0, 500), REFERENCE)
+    spec = MonitorSpec(endpoint="delay", window="7d", labels=SPEC.labels, alarm_windows="1 of 1")
+    strict = monitoring.evaluate(
+        "strict", spec, week(1), moved, reference=REFERENCE, reference_quality=0.5
+    )
+    aware = monitoring.evaluate(
+        "aware",
+        spec,
+        week(1),
+        moved.slice(500),
+        reference=REFERENCE,
+        reference_quality=0.5,
+        stretches=(stretch, profile_like(moved, REFERENCE)),
+    )
+
+    assert [alarm.kind for alarm in strict.alarms] == ["drift"]
+    assert aware.facts.prediction is not None
+    assert aware.facts.prediction.threshold > strict.facts.prediction.threshold

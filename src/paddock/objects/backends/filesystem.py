@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from paddock.kernel.digest import Digest, parse_digest
+from paddock.kernel.digest import Digest, digest_chunks, parse_digest
 from paddock.kernel.errors import InvalidInput, NotFound
 from paddock.objects.files import TEMP_PREFIX, make_folder, read_chunks, sync_folder, write_atomically
 
@@ -72,7 +72,7 @@ class FilesystemBackend:
     def _store(self, digest: Digest, chunks: Iterable[bytes]) -> None:
         path = self._path(digest)
         self._prepare(path.parent)
-        if self.has(digest):
+        if self.has(digest) and _is_whole(digest, path):
             # it may have been named a moment ago by a process that has not flushed the name yet
             sync_folder(path.parent)
         else:
@@ -87,6 +87,11 @@ class FilesystemBackend:
             make_folder(shard)
             reap_temps(shard, older_than=time.time() - _STALE_S)
             self._prepared.add(shard)
+
+
+def _is_whole(digest: Digest, path: Path) -> bool:
+    """Tell whether a stored file still has its digest; a damaged one is written anew."""
+    return digest_chunks(read_chunks(path, follow_links=False)) == digest
 
 
 def reap_temps(folder: Path, *, older_than: float) -> int:

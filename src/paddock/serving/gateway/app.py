@@ -1,6 +1,5 @@
 """The routes of a gateway, as one ASGI application."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from struct import pack
@@ -15,6 +14,7 @@ from paddock.kernel.ids import new_id, parse_id
 from paddock.prediction_log import LabelRecord
 from paddock.serving.gateway.asgi import (
     Answer,
+    Body,
     Receive,
     Scope,
     Send,
@@ -23,7 +23,6 @@ from paddock.serving.gateway.asgi import (
     answer_text,
     check_headers,
     parse_hosts,
-    read_body,
     send_answer,
 )
 from paddock.serving.gateway.live import LiveConfig
@@ -41,7 +40,6 @@ from paddock.serving.gateway.parts import GatewayParts
 from paddock.serving.gateway.refusals import (
     MethodNotAllowed,
     NoModel,
-    RequestTooSlow,
     RouteNotFound,
 )
 from paddock.serving.gateway.rows import MODEL_VERSION, PREDICTION_ID, check_request, parse_time
@@ -50,7 +48,7 @@ from paddock.serving.gateway.status import describe_model, describe_server, desc
 
 _LOG = logging.getLogger(__name__)
 _MODELS = "/v2/models/"
-_Handler = Callable[[Receive], Awaitable[Answer]]
+_Handler = Callable[[Body], Awaitable[Answer]]
 
 
 class GatewayApp:
@@ -83,7 +81,7 @@ class GatewayApp:
         try:
             check_headers(cast(Sequence[tuple[bytes, bytes]], scope["headers"]), self._hosts)
             path = cast(bytes, scope["raw_path"]).decode("ascii", "replace")
-            answer = await self._find(cast(str, scope["method"]), path)(receive)
+            answer = await self._find(cast(str, scope["method"]), path)(Body(scope, receive))
         except PaddockError as error:
             answer = answer_error(error, new_id())
         except Exception:  # noqa: BLE001  a face answers whatever happens, and says no more than it must
@@ -138,14 +136,14 @@ class GatewayApp:
 
         return _plainly(describe)
 
-    async def _infer(self, receive: Receive) -> Answer:
+    async def _infer(self, body: Body) -> Answer:
         parts = self._parts
         started = perf_counter()
         model = version = ""
         try:
             live = self._live()
             model = live.config.model
-            request = decode_infer(await self._read(receive))
+            request = decode_infer(await body.read(parts.options.max_body_bytes))
             rows = check_request(request, most_rows=parts.options.max_batch_rows, now=parts.now())
             self._in_flight += 1
             live.acquire()
@@ -165,22 +163,12 @@ class GatewayApp:
         parts.metrics.observe_latency(perf_counter() - started)
         return answer_json(message)
 
-    async def _label(self, receive: Receive) -> Answer:
+    async def _label(self, body: Body) -> Answer:
         self._live()
-        request = decode_labels(await self._read(receive))
+        request = decode_labels(await body.read(self._parts.options.max_body_bytes))
         record = _check_labels(request, now=self._parts.now(), most=self._parts.options.max_batch_rows)
         await self._parts.labels.append(record)
         return answer_json(LabelAnswer(accepted=record.row_count))
-
-    async def _read(self, receive: Receive) -> bytes:
-        options = self._parts.options
-        try:
-            async with asyncio.timeout(options.request_timeout_s):
-                return await read_body(receive, options.max_body_bytes)
-        except TimeoutError as error:
-            raise RequestTooSlow(
-                f"the request was not whole after {options.request_timeout_s:g} s"
-            ) from error
 
     def _live(self) -> LiveConfig:
         live = self._parts.served.current
@@ -191,7 +179,7 @@ class GatewayApp:
 
 
 def _plainly(describe: Callable[[], Answer]) -> _Handler:
-    async def answer(_: Receive) -> Answer:
+    async def answer(_: Body) -> Answer:
         return describe()
 
     return answer

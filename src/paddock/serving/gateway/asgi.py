@@ -7,11 +7,13 @@ from typing import NamedTuple, cast
 import msgspec
 
 from paddock.kernel.errors import Detail, InvalidSettings, LimitExceeded, PaddockError, Unavailable
+from paddock.serving.gateway.protocol import TOO_SLOW
 from paddock.serving.gateway.refusals import (
     HeadersTooLarge,
     MethodNotAllowed,
     MisdirectedRequest,
     RequestRefused,
+    RequestTooSlow,
     UnsupportedBody,
 )
 
@@ -84,21 +86,30 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def read_body(receive: Receive, most_bytes: int) -> bytes:
-    """Return the whole body. Raises LimitExceeded as soon as it is too large."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestRefused("the client left before the request was whole")
-        part = cast(bytes, message.get("body", b""))
-        size += len(part)
-        if size > most_bytes:
-            raise LimitExceeded(f"the body is larger than {most_bytes} bytes")
-        if not message.get("more_body"):
-            return b"".join([*parts, part]) if parts else part
-        parts.append(part)
+class Body(NamedTuple):
+    """The body of a request, not read yet."""
+
+    scope: Scope
+    receive: Receive
+
+    async def read(self, most_bytes: int) -> bytes:
+        """Return the whole body. Raises LimitExceeded as soon as it is too large, RequestTooSlow."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise RequestRefused("the client left before the request was whole")
+            part = cast(bytes, message.get("body", b""))
+            size += len(part)
+            if size > most_bytes:
+                raise LimitExceeded(f"the body is larger than {most_bytes} bytes")
+            if not message.get("more_body"):
+                break
+            parts.append(part)
+        if TOO_SLOW in cast(Mapping[str, object], self.scope["state"]):
+            raise RequestTooSlow("the request did not arrive whole in time")
+        return b"".join([*parts, part]) if parts else part
 
 
 def check_headers(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[bytes]) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -16,7 +17,6 @@ import uvicorn
 import uvloop
 from prometheus_client import disable_created_metrics
 
-from paddock.kernel.clock import SystemClock, to_micros
 from paddock.kernel.errors import PaddockError
 from paddock.prediction_log import LogOptions, open_label_log, open_log
 from paddock.serving.gateway.app import GatewayApp
@@ -26,7 +26,7 @@ from paddock.serving.gateway.metrics import GatewayMetrics
 from paddock.serving.gateway.options import GatewayOptions, parse_arguments
 from paddock.serving.gateway.parts import GatewayParts
 from paddock.serving.gateway.ports import bind_port
-from paddock.serving.gateway.protocol import GuardedProtocol
+from paddock.serving.gateway.protocol import guarded_protocol
 from paddock.serving.gateway.reports import report_events
 from paddock.serving.gateway.runner import WorkerOptions
 from paddock.serving.gateway.scoring import Scorer
@@ -36,12 +36,15 @@ from paddock.serving.state import GatewayAddress, GatewayState, write_durably
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_S = 20
+# the log's thread needs the interpreter twice a batch; a busy event loop hands it over this often
+_SWITCH_S = 0.0005
 _LAST_RESORT_S = 28.0  # whoever runs processes kills them 30 s after SIGTERM
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM, SIGINT or the parent's death; return the exit code."""
     report_events()
+    sys.setswitchinterval(_SWITCH_S)
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client does not annotate it
     try:
         options = parse_arguments(arguments)
@@ -61,7 +64,7 @@ async def _serve(options: GatewayOptions, listener: socket.socket) -> None:
     state = GatewayState(options.state)
     parts = _open_parts(options, state)
     app = GatewayApp(parts)
-    server = _GatewayServer(_uvicorn_config(app))
+    server = _GatewayServer(_uvicorn_config(app, options))
     _stop_on_signals(app, server, options)
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -93,16 +96,18 @@ def _open_parts(options: GatewayOptions, state: GatewayState) -> GatewayParts:
     except PaddockError:
         log.close()
         raise
-    metrics, clock = GatewayMetrics(), SystemClock()
-    served = Served(state, WorkerOptions(options.worker_threads, options.worker_timeout_s))
+    metrics = GatewayMetrics()
+    timeout_s = min(options.worker_timeout_s, options.request_timeout_s)
+    served = Served(state, WorkerOptions(options.worker_threads, timeout_s))
     metrics.watch(lambda: served.current, log.stats)
     shadowing = Shadowing(metrics, wait_s=options.shadow_wait_s, queue_rows=options.shadow_queue_rows)
 
-    def now() -> int:
-        return to_micros(clock.now())
+    scorer = Scorer(log, shadowing, metrics, _now)
+    return GatewayParts(served, ConfigWatcher(state, served), scorer, log, labels, metrics, options, _now)
 
-    scorer = Scorer(log, shadowing, metrics, timeout_s=options.request_timeout_s, now=now)
-    return GatewayParts(served, ConfigWatcher(state, served), scorer, log, labels, metrics, options, now)
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 async def _follow(watcher: ConfigWatcher) -> None:
@@ -112,10 +117,11 @@ async def _follow(watcher: ConfigWatcher) -> None:
     await watcher.follow()
 
 
-def _uvicorn_config(app: GatewayApp) -> uvicorn.Config:
+def _uvicorn_config(app: GatewayApp, options: GatewayOptions) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=guarded_protocol(options.request_timeout_s),
+        proxy_headers=False,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,49 +1,79 @@
-"""uvicorn's protocol with the limits it lacks: time and size of a request's head."""
+"""uvicorn's protocol with the limits it lacks: time for a request to arrive, size of its head."""
 
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_HEAD_TIMEOUT_S = 10.0
+TOO_SLOW = "paddock.too_slow"
+
 _MOST_HEAD_BYTES = 65_536
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Hangs up on a connection that does not finish a request's head in time or in size."""
+    """A request that does not arrive whole in time is given up.
 
+    Within its head the connection is closed. Within its body the application is told by `TOO_SLOW` in
+    the scope's state, so that it can say 408. A request that comes in one piece costs no timer.
+    """
+
+    request_timeout_s = 30.0
     _timer: asyncio.TimerHandle | None = None
+    _is_whole = False
     _is_in_head = True
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self._timer = self.loop.call_later(_HEAD_TIMEOUT_S, transport.close)
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._is_in_head:
+        if self._is_whole:
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > _MOST_HEAD_BYTES:
-            self.transport.close()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(_HEAD_TIMEOUT_S, self.transport.close)
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MOST_HEAD_BYTES:
+                self.transport.close()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
+        self._is_whole = False
         self._is_in_head = True
         self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_whole = True
+        self._stop_timer()
+        super().on_message_complete()
+
+    def _start_timer(self) -> None:
+        if self._timer is None and not self.transport.is_closing():
+            self._timer = self.loop.call_later(self.request_timeout_s, self._give_up)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _give_up(self) -> None:
+        if self._is_in_head or self.cycle.response_complete:
+            self.transport.close()
+            return
+        self.scope["state"][TOO_SLOW] = True
+        self.cycle.keep_alive = False
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+
+def guarded_protocol(request_timeout_s: float) -> type[GuardedProtocol]:
+    """Return the protocol class with this limit; uvicorn makes one instance per connection."""
+    return type("GuardedProtocol", (GuardedProtocol,), {"request_timeout_s": request_timeout_s})

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from paddock.kernel.clock import to_micros
 from paddock.kernel.errors import InvalidRows, LimitExceeded
 from paddock.kernel.names import nearest
-from paddock.prediction_log import FeatureColumn, FeatureKind, Scalar
+from paddock.prediction_log import FeatureBlock, FeatureColumn, FeatureKind, Scalar, pack_features
 from paddock.serving.gateway.messages import InferRequest, Tensor
 
 Columns = Mapping[str, list[Scalar]]
@@ -50,6 +50,7 @@ class Layout:
     """What does not change from request to request of one client: names, kinds and their faults."""
 
     features: tuple[FeatureColumn, ...]
+    taken: tuple[frozenset[type], ...]
     reserved: tuple[tuple[str, int], ...]
     faults: tuple[str, ...]
 
@@ -67,6 +68,10 @@ class Rows:
     keys: Sequence[str]
     routing_keys: Sequence[str]
     event_times: Sequence[int]
+
+    def pack(self) -> FeatureBlock:
+        """Return the features as they are logged."""
+        return pack_features(self.features, self.columns, self.count)
 
     def take(self, places: Sequence[int]) -> "Rows":
         """Return the rows at `places`, in that order."""
@@ -91,7 +96,7 @@ def check_request(request: InferRequest, *, most_rows: int, now: int) -> Rows:
     count = len(inputs[0].data) if inputs else 0
     if count > most_rows:
         raise LimitExceeded(f"the request has {count} rows; at most {most_rows} are taken at once")
-    faults = list(layout.faults) or _check_tensors(inputs, count)
+    faults = list(layout.faults) or _check_tensors(inputs, layout, count)
     if not faults and (not count or not layout.features):
         faults.append("the request has no rows" if layout.features else "the request has no columns")
     if faults:
@@ -132,36 +137,47 @@ def _lay_out(inputs: tuple[tuple[str, str], ...]) -> Layout:
         if names.count(name) > 1
     ]
     if faults:
-        return Layout((), (), tuple(faults))
+        return Layout((), (), (), tuple(faults))
     features = sorted(
         FeatureColumn(name, _DATATYPES[datatype].kind) for name, datatype in inputs if name not in _RESERVED
     )
     reserved = tuple((name, place) for place, name in enumerate(names) if name in _RESERVED)
-    return Layout(tuple(features), reserved, ())
+    taken = tuple(_DATATYPES[datatype].taken for _, datatype in inputs)
+    return Layout(tuple(features), taken, reserved, ())
 
 
-def _check_tensors(inputs: Sequence[Tensor], count: int) -> list[str]:
+def _check_tensors(inputs: Sequence[Tensor], layout: Layout, count: int) -> list[str]:
+    shape = (count,)
     faults = []
-    for tensor in inputs:
+    for tensor, taken in zip(inputs, layout.taken, strict=True):
         data = tensor.data
-        if len(data) != count:
-            faults.append(
-                f"column `{tensor.name}` has {len(data)} rows, column `{inputs[0].name}` has {count}"
-            )
-        elif tensor.shape not in ((count,), (count, 1)):
-            faults.append(f"column `{tensor.name}` has the shape {list(tensor.shape)} instead of [{count}]")
-        elif tensor.parameters is not UNSET and "binary_data_size" in tensor.parameters:
-            faults.append(f"column `{tensor.name}` is sent as binary data, which is not taken yet")
-        else:
-            _, taken, words = _DATATYPES[tensor.datatype]
-            if not taken.issuperset(map(type, data)):
-                place = next(place for place, value in enumerate(data) if type(value) not in taken)
-                shown = repr(data[place])[:40]
-                faults.append(
-                    f"column `{tensor.name}` of datatype {tensor.datatype} must hold {words}, "
-                    f"but row {place} holds {shown}"
-                )
+        # all of it at once: this runs for each column of each request
+        if (
+            len(data) != count
+            or tensor.shape != shape
+            or not taken.issuperset(map(type, data))
+            or tensor.parameters is not UNSET
+        ):
+            faults += _explain_tensor(tensor, inputs[0].name, count)
     return faults
+
+
+def _explain_tensor(tensor: Tensor, first: str, count: int) -> list[str]:
+    name, data, datatype = tensor.name, tensor.data, _DATATYPES[tensor.datatype]
+    if len(data) != count:
+        return [f"column `{name}` has {len(data)} rows, column `{first}` has {count}"]
+    if tensor.shape not in ((count,), (count, 1)):
+        return [f"column `{name}` has the shape {list(tensor.shape)} instead of [{count}]"]
+    if tensor.parameters is not UNSET and "binary_data_size" in tensor.parameters:
+        return [f"column `{name}` is sent as binary data, which is not taken yet"]
+    odd = next((place for place, value in enumerate(data) if type(value) not in datatype.taken), None)
+    if odd is None:
+        return []
+    shown = repr(data[odd])[:40]
+    return [
+        f"column `{name}` of datatype {tensor.datatype} must hold {datatype.words}, "
+        f"but row {odd} holds {shown}"
+    ]
 
 
 def _texts(name: str, values: Sequence[Scalar] | None) -> Sequence[str]:

@@ -24,6 +24,7 @@ from paddock.kernel.errors import (
     WorkerFailed,
 )
 from paddock.models import AsyncModelWorker, Encoder, Golden, PackageManifest, decode_golden
+from paddock.serving.gateway.refusals import AnswerTooSlow
 
 Vector = npt.NDArray[np.float64]
 
@@ -54,13 +55,15 @@ class Package:
 class _Waiting:
     matrix: Vector
     answer: "asyncio.Future[Vector]"
+    since_s: float
 
 
 class VersionRunner:
     """Scores matrices with one model version. Made by `start`; lives in one event loop.
 
     Rows of several requests that wait together go to the worker as one batch; there is no timer,
-    a batch leaves when the worker is free.
+    a batch leaves when the worker is free. A request waits at most `timeout_s` for its turn, and the
+    worker has as long for a batch.
     """
 
     def __init__(self, package: Package, worker: AsyncModelWorker, options: WorkerOptions) -> None:
@@ -118,7 +121,7 @@ class VersionRunner:
             )
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Vector] = loop.create_future()
-        self._waiting.append(_Waiting(matrix, answer))
+        self._waiting.append(_Waiting(matrix, answer, monotonic_s()))
         self.waiting_rows += len(matrix)
         if self._batch is None and not self._is_flush_due:
             self._is_flush_due = True
@@ -143,14 +146,19 @@ class VersionRunner:
 
     def _flush(self) -> None:
         self._is_flush_due = False
+        oldest_s = monotonic_s() - self._options.timeout_s
         batch: list[_Waiting] = []
         rows = 0
         while self._waiting and (not batch or rows + len(self._waiting[0].matrix) <= _MOST_BATCH_ROWS):
             waiting = self._waiting.popleft()
             self.waiting_rows -= len(waiting.matrix)
-            if not waiting.answer.done():  # its request may have run out of time
-                batch.append(waiting)
-                rows += len(waiting.matrix)
+            if waiting.answer.done():  # a shadow's, given up meanwhile
+                continue
+            if waiting.since_s < oldest_s:
+                _fail([waiting], AnswerTooSlow(f"no answer within {self._options.timeout_s:g} s"))
+                continue
+            batch.append(waiting)
+            rows += len(waiting.matrix)
         if batch:
             self._batch = asyncio.create_task(self._run(batch))
 

@@ -11,16 +11,15 @@ from paddock.kernel.errors import PaddockError, Unavailable
 from paddock.kernel.ids import new_id
 from paddock.prediction_log import (
     Claim,
+    FeatureBlock,
     LoggedAnswer,
     PredictionLog,
     PredictionRecord,
     Stage,
     digest_rows,
-    pack_features,
 )
 from paddock.serving.gateway.live import LiveConfig
 from paddock.serving.gateway.metrics import GatewayMetrics
-from paddock.serving.gateway.refusals import AnswerTooSlow
 from paddock.serving.gateway.rows import Rows
 from paddock.serving.gateway.runner import Vector
 from paddock.serving.gateway.shadow import ShadowAnswer, ShadowColumn, Shadowing
@@ -50,24 +49,18 @@ class _Group(NamedTuple):
 
 
 class Scorer:
-    """Answers the requests of one endpoint.
-
-    timeout_s: for the models, not for the log; now: microseconds of the gateway's clock.
-    """
+    """Answers the requests of one endpoint. now: microseconds of the gateway's clock."""
 
     def __init__(
         self,
         log: PredictionLog,
         shadowing: Shadowing,
         metrics: GatewayMetrics,
-        *,
-        timeout_s: float,
         now: Callable[[], int],
     ) -> None:
         self._log = log
         self._shadowing = shadowing
         self._metrics = metrics
-        self._timeout_s = timeout_s
         self._now = now
         self._logging_later: set[asyncio.Task[None]] = set()
 
@@ -75,15 +68,16 @@ class Scorer:
         """Answer rows; in log mode `wal` they are on disk on return.
 
         A row whose key was answered before gets that answer again. Raises InvalidRows,
-        IdempotencyConflict, WorkerFailed, AnswerTooSlow, or what the log refuses with.
+        IdempotencyConflict, WorkerFailed, QueueFull, or what the log refuses with.
         """
         if not any(rows.keys):
-            return await self._answer_new(live, rows, b"", Claim())
-        packed = digest_rows(pack_features(rows.features, rows.columns, rows.count), rows.count)
+            return await self._answer_new(live, rows, rows.pack(), b"", Claim())
+        block = rows.pack()
+        packed = digest_rows(block, rows.count)
         digests = [packed[at : at + 8] for at in range(0, len(packed), 8)]
         claim = self._log.answers.claim(rows.keys, digests)
         if not claim.known and not claim.waiting:
-            return await self._answer_new(live, rows, packed, claim)
+            return await self._answer_new(live, rows, block, packed, claim)
         return await self._answer_rest(live, rows, digests, claim)
 
     async def finish(self) -> None:
@@ -102,7 +96,8 @@ class Scorer:
         if new:
             rest = Claim(keys={at: claim.keys[place] for at, place in enumerate(new) if place in claim.keys})
             packed = b"".join(digests[place] for place in new)
-            got = await self._answer_new(live, rows.take(new), packed, rest)
+            taken = rows.take(new)
+            got = await self._answer_new(live, taken, taken.pack(), packed, rest)
             answers |= dict(zip(new, _logged(got, packed), strict=True))
         if claim.waiting:
             # `wait` and not `gather`: other requests wait for the same futures
@@ -115,13 +110,15 @@ class Scorer:
             [one.version for one in ordered],
         )
 
-    async def _answer_new(self, live: LiveConfig, rows: Rows, digests: bytes, claim: Claim) -> Answered:
+    async def _answer_new(
+        self, live: LiveConfig, rows: Rows, block: FeatureBlock, digests: bytes, claim: Claim
+    ) -> Answered:
         """Score and log rows that were not answered before; `claim` is settled or released."""
         shadow = self._shadowing.offer(live, rows)
         try:
             ids = [bytes.fromhex(new_id()) for _ in range(rows.count)]
-            scored = await self._score_in_time(live, rows, ids)
-            draft = _Draft(live.config.model, self._now(), rows, ids, digests, scored)
+            scored = await self._score(live, rows, ids)
+            draft = _Draft(live.config.model, self._now(), rows, block, ids, digests, scored)
             if self._log.mode == "wal":
                 # no time limit from here on: what was logged must be remembered under its key
                 await self._log.append(draft.record(await self._shadowing.collect(shadow)))
@@ -144,13 +141,6 @@ class Scorer:
         task = asyncio.create_task(log())
         self._logging_later.add(task)
         task.add_done_callback(self._logging_later.discard)
-
-    async def _score_in_time(self, live: LiveConfig, rows: Rows, ids: Sequence[bytes]) -> _Scored:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._score(live, rows, ids)
-        except TimeoutError as error:
-            raise AnswerTooSlow(f"no answer within {self._timeout_s:g} s", hint="send fewer rows") from error
 
     async def _score(self, live: LiveConfig, rows: Rows, ids: Sequence[bytes]) -> _Scored:
         champion = live.config.champion_version
@@ -190,6 +180,7 @@ class _Draft(NamedTuple):
     model: str
     received_at: int
     rows: Rows
+    block: FeatureBlock
     ids: Sequence[bytes]
     digests: bytes
     scored: _Scored
@@ -199,7 +190,7 @@ class _Draft(NamedTuple):
         return PredictionRecord(
             model=self.model,
             received_at=self.received_at,
-            features=pack_features(rows.features, rows.columns, count),
+            features=self.block,
             prediction_ids=b"".join(self.ids),
             event_times=pack(f"<{count}q", *rows.event_times),
             versions=pack(f"<{count}I", *scored.versions),

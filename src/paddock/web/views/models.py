@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 MOST_REPORTS = 500
 MOST_CHANGES = 60
-_CHANGES = {"promoted": ("good", "promoted"), "rolled_back": ("bad", "rolled back"), "cleared": ("unknown", "cleared")}
+_CHANGES = {
+    "promoted": ("good", "promoted"),
+    "rolled_back": ("bad", "rolled back"),
+    "cleared": ("unknown", "cleared"),
+}
 
 
 def show_list(app: App, call: Call) -> Page:
@@ -43,7 +47,9 @@ def show(app: App, call: Call) -> Page:
     versions = app.registry.list_versions(name)
     champions = app.registry.alias_history(name)
     challengers = app.registry.alias_history(name, "challenger")
-    reports = {each.report_id: each for each in app.evaluation.list_reports(name, limit=MOST_REPORTS)}
+    reports: dict[str, ReportSummary] = {
+        each.report_id: each for each in app.evaluation.list_reports(name, limit=MOST_REPORTS)
+    }
     taken, paging = take_page(versions, call)
     changes = sorted((*champions, *challengers), key=lambda change: change.at, reverse=True)
     endpoints = [each for each in app.endpoints.list_endpoints() if shared.model_of(each) == name]
@@ -64,9 +70,7 @@ def show(app: App, call: Call) -> Page:
             ],
             "monitors": [each for each in app.monitoring.list_monitors() if each.latest.endpoint in names],
         },
-        tables=tables_of(
-            _versions_table(taken, reports, now), _changes_table(changes[:MOST_CHANGES], now)
-        ),
+        tables=tables_of(_versions_table(taken, reports, now), _changes_table(changes[:MOST_CHANGES], now)),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paddock.serving import Endpoint
     from paddock.wire import Call
 
-MOST_MODELS = 200
+MOST_MODELS = 100
 _DECISIONS = 300
 
 
@@ -49,7 +49,7 @@ class Surroundings:
     decisions: tuple[Decision, ...]
 
 
-def show(app: App, call: Call) -> Page:
+def show(app: App, _: Call) -> Page:
     """Return the overview."""
     around = Surroundings(
         app.endpoints.list_endpoints(),

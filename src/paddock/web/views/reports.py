@@ -30,7 +30,7 @@ STATES: Mapping[str, tuple[Kind, str]] = {
 }
 MOST_SLICES = 80
 MOST_COLUMNS = 120
-_GATE_WIDTH, _WIDTH = 240.0, 220.0
+_GATE_WIDTH, _WIDTH = 180.0, 220.0
 
 
 def show_version(app: App, call: Call) -> Page:
@@ -43,7 +43,9 @@ def show_version(app: App, call: Call) -> Page:
 def show_report(app: App, call: Call) -> Page:
     """Return a gate report, with the version it speaks for when that is registered."""
     report = app.evaluation.get_report(call.path["report_id"])
-    version = app.registry.get(f"{report.model}@{report.candidate_version}") if report.candidate_version else None
+    version = (
+        app.registry.get(f"{report.model}@{report.candidate_version}") if report.candidate_version else None
+    )
     return _page(app, version, report, f"Gate report of {version.ref if version else report.model}")
 
 
@@ -123,7 +125,7 @@ def _gates_table(report: GateReport) -> Table:
         "Gates",
         (
             Column("state", "State"),
-            Column("gate", "Asked"),
+            Column("gate", "Asked", wide=True),
             Column("value", "Found", numeric=True),
             Column("low", "Low", numeric=True),
             Column("high", "High", numeric=True),
@@ -233,7 +235,12 @@ def _comparison_row(each: Comparison) -> tuple[Cell, ...]:
 def _slices_table(report: GateReport) -> Table:
     slices = sorted(
         report.evidence.slices,
-        key=lambda each: (each.column, each.candidate.metric, each.candidate.value is None, each.candidate.value or 0),
+        key=lambda each: (
+            each.column,
+            each.candidate.metric,
+            each.candidate.value is None,
+            each.candidate.value or 0,
+        ),
     )[:MOST_SLICES]
     spans = [span for each in slices for span in _slice_spans(each)]
     bounds = {

@@ -166,7 +166,9 @@ def _history(app: App, run: Run, key: str, place: int) -> Cell:
     points = app.tracking.metric_history(run.run_id, key)
     if len(points) < 2:
         return Cell(len(points), "")
-    shown = [Span(point.value if point.value - point.value == 0 else None) for point in sample(points, MOST_POINTS)]
+    shown = [
+        Span(point.value if point.value - point.value == 0 else None) for point in sample(points, MOST_POINTS)
+    ]
     drawn = draw_sparkline(shown, reference=None, label=f"{len(points):,} points of {key}")
     return picture(drawn, value=len(points))
 

@@ -27,7 +27,9 @@ def show(app: App, call: Call) -> Page:
     """Return everything whose name holds the words, best known kinds first."""
     wanted = call.text("q").strip()[:200]
     found = tuple(_find(app, wanted))[:MOST_FOUND] if wanted else ()
-    rows: tuple[tuple[Cell, ...], ...] = tuple((text(kind), text(name, href=href)) for kind, name, href in found)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (text(kind), text(name, href=href)) for kind, name, href in found
+    )
     empty = f"Nothing is called `{wanted}`." if wanted else "Type a name, `delay@7` or an id."
     return Page(
         "list.html",

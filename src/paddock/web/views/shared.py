@@ -78,7 +78,12 @@ def split_traffic(revision: Revision | None) -> tuple[Part, ...]:
         return ()
     config = revision.config
     parts = [
-        Part(route.version, route.weight, "challenger" if place else "champion", f"/models/{config.model}/{route.version}")
+        Part(
+            route.version,
+            route.weight,
+            "challenger" if place else "champion",
+            f"/models/{config.model}/{route.version}",
+        )
         for place, route in enumerate(config.routes)
     ]
     if config.shadow_version:

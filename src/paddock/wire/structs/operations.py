@@ -105,6 +105,7 @@ class Window(Resource, frozen=True, kw_only=True):
     rows: int
     versions: tuple[VersionRows, ...]
     due_count: int
+    due_label_count: int
     label_count: int
     label_coverage: float
     prediction: FeatureDrift | None

@@ -1,0 +1,101 @@
+"""A real server over a filled store, and a browser that reports everything it is unhappy with."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import page_store
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+from server_process import running_server
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # Chromium refuses its own sandbox when it is started by root, as in containers
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Browser:
+    """Chromium, pointed at one server."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+
+    def open(self, path: str) -> None:
+        """Open a page and wait until its charts, if it has any, are drawn."""
+        self.driver.get(self.url + path)
+        if self.find("[data-figure]"):
+            self.wait_for("[data-drawn]")
+
+    def find(self, selector: str) -> list[webdriver.remote.webelement.WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def wait_for(self, selector: str) -> None:
+        WebDriverWait(self.driver, 30, poll_frequency=0.05).until(lambda _: self.find(selector))
+
+    def run(self, script: str) -> object:
+        return self.driver.execute_script(script)
+
+    def width(self, pixels: int) -> None:
+        size = {"width": pixels, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def prefer(self, scheme: str) -> None:
+        """Let the system prefer `light` or `dark`."""
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    def complaints(self) -> list[str]:
+        """Return what the console was told since the last call: errors, violations, missing files."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """Return the address of every request since the last call."""
+        entries = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [entry for entry in entries if entry["method"] == "Network.requestWillBeSent"]
+        return [entry["params"]["request"]["url"] for entry in sent]
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server over the filled store."""
+    folder: Path = tmp_path_factory.mktemp("browser")
+    page_store.fill_page_store(folder)
+    with running_server(folder) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One Chromium with an empty profile."""
+    options = Options()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chromium = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    yield chromium
+    chromium.quit()
+
+
+@pytest.fixture
+def browser(driver: webdriver.Chrome, address: str) -> Browser:
+    """A browser as a new visitor has it: wide, light, nothing remembered."""
+    fresh = Browser(driver, address)
+    fresh.width(1400)
+    fresh.prefer("light")
+    fresh.open("/")
+    fresh.run("localStorage.clear(); delete document.documentElement.dataset.theme")
+    fresh.complaints()
+    fresh.requests()
+    return fresh
