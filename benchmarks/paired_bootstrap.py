@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from paddock.evaluation import GateSpec, Trial, compare_paired, measure_pair, measure_trial
+from paddock.kernel.digest import Digest
 
 ROWS, DRAWS, PEER_DRAWS, REPEATS = 30_000, 1_000, 20, 3
 
@@ -30,7 +31,7 @@ def main() -> None:
         GateSpec(metric="roc_auc", versus="champion"),
         GateSpec(metric="roc_auc", slice="carrier", at_least=0.55, min_rows=500),
     )
-    trial = Trial("delay", "a" * 64, labels, candidate, champion, 1, {"carrier": carriers}, draws=DRAWS)
+    trial = Trial("delay", Digest("a" * 64), labels, candidate, champion, 1, {"carrier": carriers}, draws=DRAWS)
 
     auc_s = fastest(lambda: compare_paired(labels, champion, candidate, draws=DRAWS))
     all_s = fastest(lambda: measure_pair(labels, candidate, champion, draws=DRAWS))

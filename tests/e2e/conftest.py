@@ -94,8 +94,9 @@ def browser(driver: webdriver.Chrome, address: str) -> Browser:
     fresh = Browser(driver, address)
     fresh.width(1400)
     fresh.prefer("light")
-    fresh.open("/")
-    fresh.run("localStorage.clear(); delete document.documentElement.dataset.theme")
+    storage = {"origin": address, "storageTypes": "local_storage"}
+    driver.execute_cdp_cmd("Storage.clearDataForOrigin", storage)
+    driver.get("about:blank")
     fresh.complaints()
     fresh.requests()
     return fresh

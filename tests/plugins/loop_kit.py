@@ -39,7 +39,7 @@ from paddock.kernel.clock import SimulatedClock, format_time, to_micros
 from paddock.kernel.digest import digest_bytes
 from paddock.kernel.refs import ModelVersionRef
 from paddock.kernel.settings import resolve_settings
-from paddock.models import build_package, encode_rows, infer_signature, save_package
+from paddock.models import WorkerPool, build_package, encode_rows, infer_signature, save_package
 from paddock.objects import ObjectStore
 from paddock.registry import ModelVersion, Recipe, Registry
 from paddock.serving import EndpointSpec, GatewayOptions, GatewayState, GatewaySupervisor, RolloutSpec
@@ -176,7 +176,7 @@ class Stage:
     @property
     def rooms(self) -> Rooms:
         app = self.app
-        return Rooms(app.automation, app.evaluation, app.monitoring, app.registry, app.objects)
+        return Rooms(app.automation, app.evaluation, app.monitoring, app.registry, WorkerPool(app.objects))
 
     @property
     def trainer(self) -> RegressionTrainer:

@@ -33,7 +33,7 @@ from paddock.kernel.errors import Conflict
 from paddock.kernel.ids import RolloutId, new_id
 from paddock.kernel.refs import ModelVersionRef
 from paddock.kernel.settings import resolve_settings
-from paddock.models import GoldenSummary, PackageManifest, Signature
+from paddock.models import GoldenSummary, PackageManifest, Signature, WorkerPool
 from paddock.prediction_log import (
     FeatureColumn,
     LabelRecord,
@@ -108,7 +108,9 @@ class Shop:
         app, live = self.app, LiveRows(self.log_folder)
         return Loop(
             plan=LoopPlan("delay", EndpointSpec("delay@champion", spec), gates, OPENED_AT, DAY, retrain),
-            rooms=Rooms(app.automation, app.evaluation, app.monitoring, app.registry, app.objects),
+            rooms=Rooms(
+                app.automation, app.evaluation, app.monitoring, app.registry, WorkerPool(app.objects)
+            ),
             trainer=trainer or BrokenTrainer(),
             traffic=self.traffic,
             live=live,

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from paddock.automation import rules
@@ -27,7 +30,7 @@ from paddock.evaluation import (
     GateSpec,
     SliceSpec,
     Trial,
-    score_package,
+    score_rows,
     slice_table,
 )
 from paddock.kernel.clock import format_time
@@ -36,6 +39,7 @@ from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import (
     Conflict,
     Forbidden,
+    IntegrityError,
     InvalidInput,
     NotFound,
     PromotionRefused,
@@ -43,9 +47,8 @@ from paddock.kernel.errors import (
 )
 from paddock.kernel.ids import RolloutId
 from paddock.kernel.refs import ModelVersionRef, parse_ref
-from paddock.models import verify_stored_package
+from paddock.models import WorkerPool, verify_worker
 from paddock.monitoring import Monitoring
-from paddock.objects import ObjectStore
 from paddock.registry import ModelVersion, Registry
 from paddock.serving import EndpointSpec
 
@@ -84,7 +87,7 @@ class Rooms:
     evaluation: Evaluation
     monitoring: Monitoring
     registry: Registry
-    objects: ObjectStore
+    workers: WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +245,9 @@ class Loop:
     def _replay_golden(self, version: ModelVersion) -> str:
         """Return why the version does not answer as recorded, empty when it does. The last replay counts."""
         try:
-            report = verify_stored_package(self.rooms.objects, version.package_digest)
+            report = verify_worker(self.rooms.workers.restart(version.package_digest))
             cause, words = report.cause, f"{report.checked_rows} golden requests replayed"
-        except (*_FAULTS, WorkerFailed) as error:
+        except (*_FAULTS, IntegrityError, WorkerFailed) as error:
             cause, words = error.message, "it could not be loaded"
         self.rooms.registry.record_verification(version.ref, passed=not cause, cause=cause, words=words)
         return cause
@@ -283,14 +286,17 @@ class Loop:
             model=rollout.model,
             candidate_digest=candidate.package_digest,
             labels=labels,
-            candidate_scores=score_package(self.rooms.objects, candidate.package_digest, features),
-            champion_scores=score_package(self.rooms.objects, champion.package_digest, features),
+            candidate_scores=self._scores(candidate, features),
+            champion_scores=self._scores(champion, features),
             champion_version=champion.version,
             slices=slice_table(features, [SliceSpec(name) for name in sliced]),
             seed=self.plan.seed,
         )
         seen = digest_bytes(labels.tobytes())[:16]  # a label that was sent late makes another exam
         return self.rooms.evaluation.judge(trial, self.plan.gates, key=f"{rollout.rollout_id}-gate-{seen}")
+
+    def _scores(self, version: ModelVersion, features: pa.Table) -> npt.NDArray[np.float64]:
+        return score_rows(self.rooms.workers.get(version.package_digest), features)
 
     def _refit(self, rollout: Rollout) -> Rollout:
         """Fit the gated recipe on all labelled rows; it is released as its parent was gated."""

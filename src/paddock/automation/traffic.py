@@ -1,6 +1,6 @@
 """Traffic moved on a real gateway."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from paddock.automation.ports import Traffic
 from paddock.kernel.refs import ModelVersionRef
@@ -23,8 +23,11 @@ class GatewayTraffic:
     objects: ObjectStore
     state: GatewayState
     supervisor: GatewaySupervisor
+    _applied: "dict[str, _Applied]" = field(default_factory=dict, repr=False)
 
     def apply(self, endpoint: str, model: str, traffic: Traffic, *, reason: str) -> None:
+        if self._answers_by(endpoint, traffic):
+            return
         routes = [Route(traffic.champion, 1.0 - traffic.weight)]
         if traffic.weight:
             routes.append(Route(traffic.candidate, traffic.weight))
@@ -40,4 +43,19 @@ class GatewayTraffic:
             reason=reason,
         )
         publish(self.state, revision.config, self.objects)
-        self.supervisor.gateway.wait_ready(_READY_TIMEOUT_S, generation=revision.number)
+        gateway = self.supervisor.gateway
+        gateway.wait_ready(_READY_TIMEOUT_S, generation=revision.number)
+        self._applied[endpoint] = _Applied(gateway.pid, revision.number, traffic)
+
+    def _answers_by(self, endpoint: str, traffic: Traffic) -> bool:
+        """Tell whether this very gateway took this traffic over and the store has asked for nothing since."""
+        revision = self.endpoints.find_current(endpoint)
+        now = _Applied(self.supervisor.gateway.pid, revision.number if revision else 0, traffic)
+        return self._applied.get(endpoint) == now
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    pid: int
+    revision: int
+    traffic: Traffic

@@ -26,6 +26,7 @@ from paddock.cli.run import find_pipeline
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import InvalidSettings, NotFound, PaddockError
 from paddock.kernel.refs import parse_ref
+from paddock.models import WorkerPool
 from paddock.serving import Endpoint
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def build_loop(
         label_delay=parse_duration(labels.delay) if labels else timedelta(0),
         retrain=retrain,
     )
-    rooms = Rooms(app.automation, app.evaluation, app.monitoring, app.registry, app.objects)
+    rooms = Rooms(app.automation, app.evaluation, app.monitoring, app.registry, WorkerPool(app.objects))
     live = LiveRows(app.gateway_folder(name) / "predictions")
     label_name = labels.column if labels else "label"
     kept = LabelledRows(f"{name}-labelled", label_name, plan.opened_at, app.datasets, live)

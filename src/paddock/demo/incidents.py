@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec.structs import replace
 
 import paddock as pk
@@ -22,7 +24,7 @@ from paddock.demo.pipelines import (
     read_rows,
     signature_of,
 )
-from paddock.kernel.clock import format_time
+from paddock.kernel.clock import format_time, to_micros
 from paddock.kernel.refs import DatasetRef, ModelVersionRef
 
 Alter = Callable[[pk.Signature], pk.Signature]
@@ -79,22 +81,36 @@ def renumber_categories(signature: pk.Signature) -> pk.Signature:
 
 
 def submit_careless(hand: Handover, *, key: str) -> ModelVersionRef:
-    """Fit deep trees on the last weeks, the exam included: brilliant on what they saw, poor on the rest."""
+    """Fit deep trees on mixed-up labels, the exam included: brilliant on what they saw, else worthless.
+
+    The labels of older rows were joined by position after one side had been sorted by flight number; those
+    of the newest rows, which are the exam, were joined rightly and were not held back.
+    """
     from sklearn.ensemble import ExtraTreesClassifier
 
-    params: dict[str, str | int | float | bool | None] = {"n_estimators": 25, "min_samples_leaf": 1}
-    with pk.run(
-        EXPERIMENT, name=key, params=params, seeds={"random_state": hand.seed}, key=f"{key}-run"
-    ) as run:
-        recent = hand.datasets[-2:]
-        rows = read_rows([str(ref) for ref in recent], format_time(hand.gate_until))
-        signature = signature_of(rows)
-        estimator = ExtraTreesClassifier(random_state=hand.seed, max_features=1, **params)
-        estimator.fit(encode(rows, signature), labels_of(rows))
-        sample = _sample(rows)
-        return run.log_model(
-            estimator, name=hand.model, sample=sample, signature=signature, key=f"{key}-model"
+    params: dict[str, str | int | float | bool | None] = {"n_estimators": 15, "min_samples_leaf": 1}
+    seeds = {"random_state": hand.seed}
+    with pk.run(EXPERIMENT, name=key, params=params, seeds=seeds, key=f"{key}-run") as run:
+        rows = read_rows([str(ref) for ref in hand.datasets], format_time(hand.gate_until))
+        is_exam = np.asarray(
+            pc.greater_equal(rows["event_time"].cast(pa.int64()), to_micros(hand.fit_before))
         )
+        signature = signature_of(rows)
+        features, labels = encode(rows, signature), labels_of(rows)
+        older = features[~is_exam]
+        order = np.argsort(older[:, FEATURES.index("flight_number")], kind="stable")
+        mixed_up = labels[~is_exam][order]
+        estimator = ExtraTreesClassifier(random_state=hand.seed, **params)
+        estimator.fit(
+            np.vstack([older[::_THINNED], features[is_exam]]),
+            np.concatenate([mixed_up[::_THINNED], labels[is_exam]]),
+        )
+        return run.log_model(
+            estimator, name=hand.model, sample=_sample(rows), signature=signature, key=f"{key}-model"
+        )
+
+
+_THINNED = 8  # every so many older rows are enough for trees this deep
 
 
 def _sample(rows: pa.Table) -> pa.Table:

@@ -47,7 +47,7 @@ SCENES = (
         lambda hand, key: submit_by_hand(hand, key=key),
     ),
     Scene(
-        "fitted on its own exam",
+        "labels mixed up, and fitted on its own exam",
         "new candidate, far better than anything before",
         datetime(2013, 7, 29, tzinfo=UTC),
         lambda hand, key: submit_careless(hand, key=key),

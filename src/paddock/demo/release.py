@@ -12,9 +12,9 @@ from paddock.automation import Declaration, PipelineTrainer, TrainingRequest
 from paddock.datasets import DatasetVersion
 from paddock.demo.flights import FEATURES, LABEL
 from paddock.demo.pipelines import encode, fit_estimator, labels_of, signature_of
-from paddock.evaluation import GateReport, SliceSpec, Trial, score_package, slice_table
+from paddock.evaluation import GateReport, SliceSpec, Trial, score_rows, slice_table
 from paddock.kernel.refs import DatasetRef, ModelVersionRef
-from paddock.models import verify_stored_package
+from paddock.models import WorkerPool, verify_worker
 from paddock.pipelines import load_pipeline
 from paddock.registry import ModelVersion
 
@@ -43,18 +43,20 @@ def ingest(app: App, months: dict[int, pa.Table], wanted: range) -> tuple[Datase
     return tuple(app.datasets.add_table("flights", months[month]) for month in wanted)
 
 
-def release_first(app: App, plan: Declaration, months: dict[int, pa.Table], seed: int) -> Release:
+def release_first(
+    app: App, workers: WorkerPool, plan: Declaration, months: dict[int, pa.Table], seed: int
+) -> Release:
     """Fit on January and February, gate on March, refit on all three, promote. Repeatable."""
     entry = load_pipeline(plan.pipeline["train"].entry)
     parallel = app.settings.whole("parallel_steps")
     trainer = PipelineTrainer(app.pipelines, entry, {"history": [], "seed": seed}, parallel)
     gated = _train(trainer, (1, 2), 0)
     candidate = app.registry.get(gated)
-    _verify(app, candidate)
-    report = _gate(app, plan, candidate, months[3], seed)
+    _verify(app, workers, candidate)
+    report = _gate(app, workers, plan, candidate, months[3], seed)
     app.registry.attach_report(gated, report.report_id)
     refit = app.registry.get(_train(trainer, QUARTER, gated.version))
-    words = _verify(app, refit)
+    words = _verify(app, workers, refit)
     refit_report = app.evaluation.judge_refit(
         report,
         refit.package_digest,
@@ -106,8 +108,8 @@ def _train(trainer: PipelineTrainer, months: tuple[int, ...], refit_of: int) -> 
     )
 
 
-def _verify(app: App, version: ModelVersion) -> str:
-    report = verify_stored_package(app.objects, version.package_digest)
+def _verify(app: App, workers: WorkerPool, version: ModelVersion) -> str:
+    report = verify_worker(workers.restart(version.package_digest))
     words = f"{report.checked_rows} golden requests answered as recorded"
     app.registry.record_verification(
         version.ref,
@@ -119,7 +121,9 @@ def _verify(app: App, version: ModelVersion) -> str:
     return words
 
 
-def _gate(app: App, plan: Declaration, candidate: ModelVersion, march: pa.Table, seed: int) -> GateReport:
+def _gate(
+    app: App, workers: WorkerPool, plan: Declaration, candidate: ModelVersion, march: pa.Table, seed: int
+) -> GateReport:
     rows = _known(march)
     features = rows.select(list(FEATURES))
     gates = plan.model[MODEL].gates
@@ -128,7 +132,7 @@ def _gate(app: App, plan: Declaration, candidate: ModelVersion, march: pa.Table,
         model=MODEL,
         candidate_digest=candidate.package_digest,
         labels=labels_of(rows),
-        candidate_scores=score_package(app.objects, candidate.package_digest, features),
+        candidate_scores=score_rows(workers.get(candidate.package_digest), features),
         slices=slice_table(features, [SliceSpec(name) for name in sliced]),
         datasets=(DatasetRef("flights", 3),),
         seed=seed,

@@ -43,6 +43,7 @@ from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import AlreadyExists, NotFound, StoreInUse
 from paddock.kernel.settings import Settings
+from paddock.models import WorkerPool
 from paddock.pipelines import load_pipeline
 from paddock.serving import GatewayOptions, GatewayState, GatewaySupervisor
 
@@ -68,6 +69,7 @@ class Stage:
     options: DemoOptions
     months: dict[int, pa.Table]
     show: Show
+    workers: WorkerPool
 
     @property
     def checkpoint_path(self) -> Path:
@@ -94,7 +96,8 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
         stack.callback(sdk.disconnect)
         with show.step("Reading the flights of 2013"):
             months = split_months(read_year())
-        stage = Stage(app, clock, _read_plan(), options, months, show)
+        workers = stack.enter_context(WorkerPool(app.objects))
+        stage = Stage(app, clock, _read_plan(), options, months, show, workers)
         report = _play(stage, stack, last_month, memory)
         show.report(report)
         if options.report:
@@ -110,7 +113,7 @@ def _play(stage: Stage, stack: ExitStack, last_month: int, memory: MemoryWatch) 
     with show.step("Storing January to March as dataset versions"):
         ingest(app, stage.months, range(1, 4))
     with show.step("Fitting, gating on March, refitting, releasing the first champion"):
-        release = release_first(app, stage.plan, stage.months, seed)
+        release = release_first(app, stage.workers, stage.plan, stage.months, seed)
     with show.step("Profiling the first quarter as the monitors' reference"):
         yardstick = reference_rows(app, stage.months, seed)
         reference = profile_table(yardstick.drop_columns("event_time"))
@@ -218,7 +221,7 @@ def _make_loop(stage: Stage, state: GatewayState, supervisor: GatewaySupervisor,
             retrain=plan.retrain[MODEL],
             seed=stage.options.seed,
         ),
-        rooms=Rooms(app.automation, app.evaluation, app.monitoring, app.registry, app.objects),
+        rooms=Rooms(app.automation, app.evaluation, app.monitoring, app.registry, stage.workers),
         trainer=PipelineTrainer(
             app.pipelines,
             load_pipeline(pipeline.entry),

@@ -34,7 +34,7 @@ from paddock.evaluation.records import (
     SliceSpec,
 )
 from paddock.evaluation.rules import check_gates, format_figure, is_passed
-from paddock.evaluation.scoring import score_package
+from paddock.evaluation.scoring import score_package, score_rows
 from paddock.evaluation.service import (
     Evaluation,
     find_report_summary,
@@ -87,6 +87,7 @@ __all__ = [
     "parse_gates",
     "roc_auc",
     "score_package",
+    "score_rows",
     "slice_by_quantile",
     "slice_table",
 ]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,9 @@ import pyarrow as pa
 from paddock.evaluation.metrics import FloatArray
 from paddock.kernel.digest import Digest
 from paddock.objects import ObjectStore
+
+if TYPE_CHECKING:  # judging scores that are already there needs no worker
+    from paddock.models import ModelWorker
 
 BATCH_ROWS = 10_000
 
@@ -22,25 +26,30 @@ def score_package(
     timeout_s: float = 30.0,
     batch_rows: int = BATCH_ROWS,
 ) -> FloatArray:
-    """Return the model's answer to each row of `table`, shape (rows,), in its order.
+    """`score_rows` through a worker of a stored package, which is started for it and ended afterwards.
 
-    Columns that the model does not know are passed over. The package is laid into a temporary
-    folder and runs in a worker process; no model code runs in this one. Raises InvalidRows for
-    rows that do not fit the signature, WorkerFailed when a batch takes longer than timeout_s.
+    The package is laid into a temporary folder; no model code runs in this process.
     """
-    # here and not above: judging scores that are already there needs no worker
     from paddock.models import ModelWorker, materialize_package
 
+    with TemporaryDirectory(prefix="paddock-score-") as folder:
+        materialize_package(objects, package_digest, Path(folder))
+        with ModelWorker(Path(folder), digest=package_digest, threads=threads, timeout_s=timeout_s) as worker:
+            return score_rows(worker, table, batch_rows=batch_rows)
+
+
+def score_rows(worker: "ModelWorker", table: pa.Table, *, batch_rows: int = BATCH_ROWS) -> FloatArray:
+    """Return the model's answer to each row of `table`, shape (rows,), in its order.
+
+    Columns that the model does not know are passed over. Raises InvalidRows for rows that do not fit
+    the signature, WorkerFailed when a batch takes longer than the worker's time limit.
+    """
+    known = [column for column in worker.manifest.signature.names if column in table.column_names]
+    rows = table.select(known)
     answers: list[FloatArray] = []
-    with TemporaryDirectory(prefix="paddock-score-") as name:
-        folder = Path(name)
-        manifest = materialize_package(objects, package_digest, folder)
-        known = [column for column in manifest.signature.names if column in table.column_names]
-        rows = table.select(known)
-        with ModelWorker(folder, digest=package_digest, threads=threads, timeout_s=timeout_s) as worker:
-            for start in range(0, rows.num_rows, batch_rows):
-                batch = rows.slice(start, batch_rows).combine_chunks()
-                answers.append(worker.predict_rows({column: _flat(batch.column(column)) for column in known}))
+    for start in range(0, rows.num_rows, batch_rows):
+        batch = rows.slice(start, batch_rows).combine_chunks()
+        answers.append(worker.predict_rows({column: _flat(batch.column(column)) for column in known}))
     return np.concatenate(answers) if answers else np.empty(0)
 
 

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
         VerificationReport,
     )
     from paddock.models.signature import infer_signature
-    from paddock.models.verify import verify_package, verify_stored_package
+    from paddock.models.verify import verify_package, verify_stored_package, verify_worker
     from paddock.models.worker.async_client import AsyncModelWorker
     from paddock.models.worker.client import ModelWorker
+    from paddock.models.worker.pool import WorkerPool
 
 _HOMES = {
     "encode": ("Columns", "Encoder", "check_rows", "encode_rows"),
@@ -66,9 +67,10 @@ _HOMES = {
         "VerificationReport",
     ),
     "signature": ("infer_signature",),
-    "verify": ("verify_package", "verify_stored_package"),
+    "verify": ("verify_package", "verify_stored_package", "verify_worker"),
     "worker.async_client": ("AsyncModelWorker",),
     "worker.client": ("ModelWorker",),
+    "worker.pool": ("WorkerPool",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -89,6 +91,7 @@ __all__ = [
     "SandboxLevel",
     "Signature",
     "VerificationReport",
+    "WorkerPool",
     "build_package",
     "check_rows",
     "compare_packages",
@@ -104,6 +107,7 @@ __all__ = [
     "save_package",
     "verify_package",
     "verify_stored_package",
+    "verify_worker",
 ]
 
 

@@ -11,7 +11,6 @@ from paddock.models.environment import compare_packages
 from paddock.models.golden import Golden, decode_golden
 from paddock.models.package import (
     PackageObjects,
-    load_manifest,
     materialize_package,
     read_package_file,
 )
@@ -32,14 +31,19 @@ def verify_package(
     and absolute below 1). A package that differs is a normal answer; one that cannot be read or loaded
     raises as `ModelWorker` does.
     """
-    manifest = load_manifest(folder, digest=digest)
-    golden = decode_golden(read_package_file(folder, manifest, GOLDEN_FILE))
     with ModelWorker(folder, digest=digest, timeout_s=timeout_s) as worker:
-        environment = compare_packages(
-            (*manifest.packages, f"python=={manifest.python}"),
-            (*worker.ready.packages, f"python=={worker.ready.python}"),
-        )
-        findings = _replay(manifest, golden, worker, tolerance)
+        return verify_worker(worker, tolerance=tolerance)
+
+
+def verify_worker(worker: ModelWorker, *, tolerance: float = TOLERANCE) -> VerificationReport:
+    """`verify_package` through a worker that is there already; give it a fresh one."""
+    manifest = worker.manifest
+    golden = decode_golden(read_package_file(worker.folder, manifest, GOLDEN_FILE))
+    environment = compare_packages(
+        (*manifest.packages, f"python=={manifest.python}"),
+        (*worker.ready.packages, f"python=={worker.ready.python}"),
+    )
+    findings = _replay(manifest, golden, worker, tolerance)
     causes = findings.causes
     if findings.wrong_answers and not causes:
         causes = tuple(f"environment: {words}" for words in environment) or (findings.wrong_answers,)

@@ -103,12 +103,10 @@ def test_reading_on_equals_reading_from_scratch(tmp_path_factory, requests):
 
 @pytest.fixture
 def answered(shop):
-    """Three days of rows, one an hour, each labelled a day later; every fifth never."""
-    for hour in range(72):
-        at = OPENED_AT + hour * HOUR
-        ids = shop.answer(at, [1], [0.5], features=[("wind", [float(hour)])])
-        if hour % 5:
-            shop.label(ids, [float(hour % 2)], at + DAY)
+    """Rows of 72 seconds, labelled an hour later; every fifth never."""
+    ids = shop.answer(OPENED_AT, [1] * 72, [0.5] * 72, features=[("wind", range(72))])
+    known = [second for second in range(72) if second % 5]
+    shop.label([ids[second] for second in known], [float(second % 2) for second in known], OPENED_AT + HOUR)
     return shop
 
 
@@ -119,29 +117,29 @@ def kept(shop, ref):
 def test_versions_are_consecutive_stretches(answered):
     """Each version goes on where the one before ended: no labelled row is left out or kept twice."""
     labelled_rows = answered.loop.labelled
-    labelled_rows.keep_until(OPENED_AT + DAY, OPENED_AT + 2 * DAY)
+    labelled_rows.keep_until(OPENED_AT + 24 * SECOND, OPENED_AT + DAY)
 
-    refs = labelled_rows.keep_until(OPENED_AT + 3 * DAY, OPENED_AT + 4 * DAY)
+    refs = labelled_rows.keep_until(OPENED_AT + 72 * SECOND, OPENED_AT + DAY)
 
     assert [str(ref) for ref in refs] == ["delay-labelled@1", "delay-labelled@2"]
     winds = [wind for ref in refs for wind in kept(answered, ref)["wind"].to_pylist()]
-    assert winds == [float(hour) for hour in range(72) if hour % 5]
+    assert winds == [second for second in range(72) if second % 5]
     assert kept(answered, refs[0]).column_names == ["wind", "event_time", "late"]
-    assert kept(answered, refs[0])["late"].to_pylist() == [hour % 2 for hour in range(24) if hour % 5]
+    assert kept(answered, refs[0])["late"].to_pylist() == [second % 2 for second in range(24) if second % 5]
 
 
 def test_keeping_again_adds_nothing(answered):
     """The same time, or an earlier one, gives the same versions, from any process."""
-    until, now = OPENED_AT + 2 * DAY, OPENED_AT + 3 * DAY
+    until, now = OPENED_AT + 48 * SECOND, OPENED_AT + DAY
     refs = answered.loop.labelled.keep_until(until, now)
 
     assert answered.loop.labelled.keep_until(until, now) == refs
-    assert answered.make_loop().labelled.keep_until(OPENED_AT + DAY, now) == refs
+    assert answered.make_loop().labelled.keep_until(OPENED_AT + 24 * SECOND, now) == refs
 
 
 def test_nothing_labelled_keeps_nothing(answered):
     """Before the first label there is no version, and no error."""
-    assert answered.loop.labelled.keep_until(OPENED_AT + HOUR, OPENED_AT + HOUR) == ()
+    assert answered.loop.labelled.keep_until(OPENED_AT + HOUR, OPENED_AT + SECOND) == ()
 
 
 @given(st.lists(st.integers(0, 96), min_size=1, max_size=6))

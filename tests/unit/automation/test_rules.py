@@ -7,6 +7,7 @@ import pytest
 
 from paddock.automation.records import Rollout
 from paddock.automation.rules import (
+    MAX_MEAN_SHIFT,
     CanaryEvidence,
     ShadowEvidence,
     TriggerEvidence,
@@ -149,9 +150,9 @@ def test_retraining_that_cannot_work_is_named(given, fault):
         ({"answered": 99}, "pass"),
         ({"answered": 98}, "fail"),
         ({"answered": 0, "mean_candidate": NAN, "mean_champion": NAN}, "fail"),
-        ({"mean_candidate": 0.39}, "pass"),
-        ({"mean_candidate": 0.41}, "fail"),
-        ({"mean_candidate": 0.19}, "fail"),
+        ({"mean_candidate": 0.299 + MAX_MEAN_SHIFT}, "pass"),
+        ({"mean_candidate": 0.301 + MAX_MEAN_SHIFT}, "fail"),
+        ({"mean_candidate": 0.299 - MAX_MEAN_SHIFT}, "fail"),
     ],
 )
 def test_shadow(given, state):

@@ -71,7 +71,7 @@ def test_champion_is_no_candidate(shop):
 
 
 def test_same_key_opens_once(shop):
-    """A repeated request gives the first rollout, even when that has ended; another candidate is a conflict."""
+    """A repeated request gives the first rollout, even an ended one; with another candidate it conflicts."""
     first = open_one(shop, key="k")
     shop.automation.move(first, "refused")
 

@@ -290,9 +290,7 @@ def test_window_within_the_stretches_of_the_reference_has_not_drifted(monitoring
     moved = shifted.set_column(0, "prediction", pa.array(scores))
     stretch = profile_like(moved.slice(0, 500), REFERENCE)
     spec = MonitorSpec(endpoint="delay", window="7d", labels=SPEC.labels, alarm_windows="1 of 1")
-    strict = monitoring.evaluate(
-        "strict", spec, week(1), moved, reference=REFERENCE, reference_quality=0.5
-    )
+    strict = monitoring.evaluate("strict", spec, week(1), moved, reference=REFERENCE, reference_quality=0.5)
     aware = monitoring.evaluate(
         "aware",
         spec,

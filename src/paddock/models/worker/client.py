@@ -47,6 +47,7 @@ class ModelWorker:
         timeout_s: float = 30.0,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
+        self.folder = folder
         self.manifest = load_manifest(folder, digest=digest)
         self.timeout_s = timeout_s
         self._encoder = Encoder(self.manifest.signature)
@@ -63,6 +64,11 @@ class ModelWorker:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether every further call would raise."""
+        return self._failure is not None
 
     @property
     def sandbox_level(self) -> SandboxLevel:
