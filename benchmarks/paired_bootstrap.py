@@ -31,7 +31,8 @@ def main() -> None:
         GateSpec(metric="roc_auc", versus="champion"),
         GateSpec(metric="roc_auc", slice="carrier", at_least=0.55, min_rows=500),
     )
-    trial = Trial("delay", Digest("a" * 64), labels, candidate, champion, 1, {"carrier": carriers}, draws=DRAWS)
+    digest = Digest("a" * 64)
+    trial = Trial("delay", digest, labels, candidate, champion, 1, {"carrier": carriers}, draws=DRAWS)
 
     auc_s = fastest(lambda: compare_paired(labels, champion, candidate, draws=DRAWS))
     all_s = fastest(lambda: measure_pair(labels, candidate, champion, draws=DRAWS))

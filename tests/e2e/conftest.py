@@ -1,17 +1,20 @@
 """A real server over a filled store, and a browser that reports everything it is unhappy with."""
 
+from __future__ import annotations
+
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import page_store
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 from server_process import running_server
+
+if TYPE_CHECKING:
+    from selenium import webdriver
+    from selenium.webdriver.remote.webelement import WebElement
 
 FLAGS = (
     "--headless",
@@ -37,10 +40,12 @@ class Browser:
         if self.find("[data-figure]"):
             self.wait_for("[data-drawn]")
 
-    def find(self, selector: str) -> list[webdriver.remote.webelement.WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+    def find(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements("css selector", selector)
 
     def wait_for(self, selector: str) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
         WebDriverWait(self.driver, 30, poll_frequency=0.05).until(lambda _: self.find(selector))
 
     def run(self, script: str) -> object:
@@ -78,12 +83,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """One Chromium with an empty profile."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
     options = Options()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = shutil.which("chromium") or ""
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chromium = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    chromium = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     yield chromium
     chromium.quit()
 

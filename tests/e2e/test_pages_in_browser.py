@@ -96,6 +96,7 @@ def test_chart_says_so_when_its_numbers_cannot_be_loaded(browser):
 
 def test_theme_is_switched_and_remembered(browser):
     """The switch turns light into dark, also on the next page."""
+    browser.open("/")
     light = browser.find("body")[0].value_of_css_property("color")
 
     browser.find("#theme")[0].click()
@@ -107,6 +108,7 @@ def test_theme_is_switched_and_remembered(browser):
 
 def test_keys_lead_to_search_help_and_pages(browser):
     """`/` goes to the search, `?` shows the keys, `g d` opens the decisions."""
+    browser.open("/")
     body = browser.find("body")[0]
     body.send_keys("?")
     assert browser.run("return document.getElementById('keys').open") is True

@@ -30,6 +30,7 @@ from paddock.automation import (
     Rooms,
     Traffic,
     TrafficControl,
+    TrafficStore,
     Trainer,
     TrainingRequest,
 )
@@ -149,6 +150,7 @@ class Stage:
     seen: dict[str, str] = field(default_factory=dict)
     at: datetime = OPENED_AT
     app: App = field(init=False)
+    workers: WorkerPool = field(init=False)
     state: GatewayState = field(init=False)
     traffic: GatewayTraffic = field(init=False)
     client: Client = field(init=False)
@@ -158,6 +160,8 @@ class Stage:
         settings = resolve_settings({"store": str(self.folder), "principal": "ann"}, {}, {})
         self.app = open_app(settings, clock=self.clock)
         self.stack.callback(self.app.close)
+        self.workers = WorkerPool(self.app.objects)
+        self.stack.callback(self.workers.close)
         self.app.endpoints.declare(MODEL, SPEC)
         self.release_first()
         self.state = GatewayState(self.app.gateway_folder(MODEL))
@@ -166,7 +170,9 @@ class Stage:
         )
         self.stack.callback(supervisor.stop)
         app = self.app
-        self.traffic = GatewayTraffic(app.endpoints, app.registry, app.objects, self.state, supervisor)
+        self.traffic = GatewayTraffic(
+            TrafficStore(app.endpoints, app.registry, app.objects), self.state, supervisor
+        )
         self.client = Client(supervisor.gateway.url)
         self.stack.callback(self.client.close)
         self.clock.move_to(OPENED_AT)
@@ -176,7 +182,7 @@ class Stage:
     @property
     def rooms(self) -> Rooms:
         app = self.app
-        return Rooms(app.automation, app.evaluation, app.monitoring, app.registry, WorkerPool(app.objects))
+        return Rooms(app.automation, app.evaluation, app.monitoring, app.registry, self.workers)
 
     @property
     def trainer(self) -> RegressionTrainer:

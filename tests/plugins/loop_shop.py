@@ -88,10 +88,15 @@ class Shop:
         folder.mkdir(parents=True, exist_ok=True)
         settings = resolve_settings({"store": str(folder / "store"), "principal": "ann"}, {}, {})
         self.app = open_app(settings, clock=self.clock)
+        self.workers = WorkerPool(self.app.objects)
         self.log_folder = folder / "predictions"
         self.log_folder.mkdir()
         self.traffic = RecordedTraffic()
         self.loop = self.make_loop()
+
+    def close(self) -> None:
+        self.workers.close()
+        self.app.close()
 
     @property
     def automation(self) -> Automation:
@@ -108,9 +113,7 @@ class Shop:
         app, live = self.app, LiveRows(self.log_folder)
         return Loop(
             plan=LoopPlan("delay", EndpointSpec("delay@champion", spec), gates, OPENED_AT, DAY, retrain),
-            rooms=Rooms(
-                app.automation, app.evaluation, app.monitoring, app.registry, WorkerPool(app.objects)
-            ),
+            rooms=Rooms(app.automation, app.evaluation, app.monitoring, app.registry, self.workers),
             trainer=trainer or BrokenTrainer(),
             traffic=self.traffic,
             live=live,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from paddock.automation.records import Decision, Rollout
     from paddock.automation.service import Automation
     from paddock.automation.specs import RetrainSpec
-    from paddock.automation.traffic import GatewayTraffic
+    from paddock.automation.traffic import FolderTraffic, GatewayTraffic, TrafficStore
     from paddock.automation.training import PipelineTrainer
     from paddock.automation.watch import Watch, profile_stretches
 
@@ -42,7 +42,9 @@ _HOME_OF = {
     "Trainer": "ports",
     "PipelineTrainer": "training",
     "TrainingRequest": "ports",
+    "FolderTraffic": "traffic",
     "GatewayTraffic": "traffic",
+    "TrafficStore": "traffic",
     "Watch": "watch",
     "parse_declaration": "declaration",
     "profile_stretches": "watch",
@@ -52,6 +54,7 @@ __all__ = [
     "Automation",
     "Decision",
     "Declaration",
+    "FolderTraffic",
     "GatewayTraffic",
     "LabelledRows",
     "LiveRows",
@@ -65,6 +68,7 @@ __all__ = [
     "Rooms",
     "Traffic",
     "TrafficControl",
+    "TrafficStore",
     "Trainer",
     "TrainingRequest",
     "Watch",

@@ -11,11 +11,11 @@ from paddock.automation.rules import check_retrain
 from paddock.automation.specs import RetrainSpec
 from paddock.evaluation import GateSpec
 from paddock.evaluation import check_spec as check_gate
-from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import InvalidInput, InvalidSettings
 from paddock.kernel.names import nearest
 from paddock.kernel.refs import parse_ref
-from paddock.monitoring import LabelSpec, MonitorSpec, parse_window_size
+from paddock.monitoring import LabelSpec, MonitorSpec
+from paddock.monitoring import check_spec as check_monitor
 from paddock.serving import EndpointSpec, RolloutSpec
 from paddock.serving import check_spec as check_endpoint
 
@@ -129,20 +129,19 @@ def _check_content(spec: msgspec.Struct) -> tuple[str, ...]:
             numbered = enumerate(spec.gates, start=1)
             return tuple(f"gate {number}: {fault}" for number, gate in numbered for fault in check_gate(gate))
         case EndpointSpec():
-            return (*check_endpoint(spec), *_fault_of(partial(parse_ref, "model"), spec.model))
+            return (*check_endpoint(spec), *_faults_of(partial(parse_ref, "model", spec.model)))
         case RetrainSpec():
             return check_retrain(spec)
         case MonitorSpec():
-            delay = spec.labels.delay if spec.labels else "0d"
-            return (*_fault_of(parse_window_size, spec.window), *_fault_of(parse_duration, delay))
+            return _faults_of(partial(check_monitor, spec))
     return ()
 
 
-def _fault_of(parse: Callable[[str], object], text: str) -> tuple[str, ...]:
+def _faults_of(check: Callable[[], object]) -> tuple[str, ...]:
     try:
-        parse(text)
+        check()
     except InvalidInput as error:
-        return (error.message,)
+        return error.problems or (error.message,)
     return ()
 
 

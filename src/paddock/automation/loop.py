@@ -290,6 +290,7 @@ class Loop:
             champion_scores=self._scores(champion, features),
             champion_version=champion.version,
             slices=slice_table(features, [SliceSpec(name) for name in sliced]),
+            datasets=self.labelled.keep_until(rollout.gate_until, rollout.started_at),
             seed=self.plan.seed,
         )
         seen = digest_bytes(labels.tobytes())[:16]  # a label that was sent late makes another exam

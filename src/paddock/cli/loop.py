@@ -26,12 +26,13 @@ def loop(every_s: float, once: bool) -> None:
       paddock loop --every 30
     """
     with open_workspace() as app:
+        from paddock.automation import FolderTraffic, TrafficStore
         from paddock.cli.looping import build_loop, read_declaration
-        from paddock.cli.traffic import FolderTraffic
         from paddock.cli.waiting import run_until_stopped
 
         declaration = read_declaration(PROJECT_FILE)
-        traffic = FolderTraffic(app)
+        store = TrafficStore(app.endpoints, app.registry, app.objects)
+        traffic = FolderTraffic(store, app.gateway_folder)
         loops = [
             build_loop(app, declaration, app.endpoints.declare(name, spec), traffic)
             for name, spec in declaration.endpoint.items()

@@ -119,7 +119,7 @@ class _EndpointTask:
             self._last_problem = error.message
 
     def _start(self) -> Callable[[], None]:
-        from paddock.automation import GatewayTraffic
+        from paddock.automation import GatewayTraffic, TrafficStore
         from paddock.cli.keeping import EndpointKeeper, ensure_endpoint, gateway_options
         from paddock.cli.looping import build_loop
         from paddock.server import bind_loopback
@@ -138,7 +138,8 @@ class _EndpointTask:
         self._stack.callback(supervisor.stop)
         click.echo(f"endpoint {self._name} ready at {supervisor.gateway.url}")
         state = GatewayState(app.gateway_folder(self._name))
-        traffic = GatewayTraffic(app.endpoints, app.registry, app.objects, state, supervisor)
+        store = TrafficStore(app.endpoints, app.registry, app.objects)
+        traffic = GatewayTraffic(store, state, supervisor)
         loop = build_loop(app, self._declaration, endpoint, traffic)
         loop.loop.settle()
         keeper = EndpointKeeper(app, self._name, spec.model)

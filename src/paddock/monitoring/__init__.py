@@ -19,7 +19,7 @@ from paddock.monitoring.records import (
     WindowSize,
     WindowState,
 )
-from paddock.monitoring.rules import decide_window
+from paddock.monitoring.rules import check_spec, decide_window
 from paddock.monitoring.service import Monitoring
 from paddock.monitoring.windows import parse_window_size, window_at, windows_between
 
@@ -36,6 +36,7 @@ __all__ = [
     "WindowReport",
     "WindowSize",
     "WindowState",
+    "check_spec",
     "decide_window",
     "jensen_shannon",
     "parse_window_size",

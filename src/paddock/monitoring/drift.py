@@ -5,6 +5,8 @@ rare categories are joined too. Missing, NaN, infinite, empty and new values hav
 so none of them can hide.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +20,9 @@ COARSE_BINS = 10
 RARE_SHARE = 0.01
 FLOOR = 1e-6
 NULL_QUANTILE = 0.995
-NULL_DRAWS = 1000
+MAX_QUANTILE = 0.9999
+_LEAST_DRAWS = 1000
+_DRAWS_BEYOND = 5  # as many of 1,000 lie beyond the default
 _SEED = 20130401
 
 
@@ -58,10 +62,11 @@ def psi(reference: ColumnProfile, current: ColumnProfile) -> float:
     return population_stability(*coarse_counts(reference, current))
 
 
-def psi_threshold(reference: ColumnProfile, rows: int) -> float:
-    """Return the PSI that a window of `rows` rows exceeds by chance in 1 of 200 windows.
+def psi_threshold(reference: ColumnProfile, rows: int, quantile: float = NULL_QUANTILE) -> float:
+    """Return the PSI that a window of `rows` rows exceeds by chance once in `1 / (1 - quantile)` windows.
 
-    The 99.5 % quantile over 1,000 simulated windows without drift. Each is drawn from shares that are
+    quantile: above 0, at most 0.9999; by default 1 in 200 windows exceeds it. It is that of 1,000
+    simulated windows without drift, and of more when it is higher. Each is drawn from shares that are
     themselves drawn from what the reference leaves open (Dirichlet, then multinomial; fixed seed),
     so a small reference widens it as a small window does: the same arguments, the same answer.
     Rows of a real window hang together more than drawn ones (weather, weekday), so real windows
@@ -69,14 +74,17 @@ def psi_threshold(reference: ColumnProfile, rows: int) -> float:
     """
     if rows < 1:
         raise InvalidInput(f"column `{reference.name}` has no rows, so no distance can be measured")
+    if not 0 < quantile <= MAX_QUANTILE:
+        raise InvalidInput(f"`quantile` is {quantile:g}, but lies above 0 and is at most {MAX_QUANTILE}")
+    draws = max(_LEAST_DRAWS, math.ceil(_DRAWS_BEYOND / (1 - quantile)))
     counts, _ = coarse_counts(reference, reference)
     evidence = _evidence(reference, counts)
     possible = evidence > 0
     random = np.random.default_rng(_SEED)
-    shares = random.dirichlet(evidence[possible], size=NULL_DRAWS)
+    shares = random.dirichlet(evidence[possible], size=draws)
     windows = random.multinomial(rows, shares).astype(np.float64)
     known = _shares(counts[possible].astype(np.float64), FLOOR)
-    return float(np.quantile(_stability(known, _shares(windows, FLOOR)), NULL_QUANTILE))
+    return float(np.quantile(_stability(known, _shares(windows, FLOOR)), quantile))
 
 
 def _evidence(reference: ColumnProfile, counts: Counts) -> Shares:

@@ -14,7 +14,7 @@ from paddock.evaluation import Measured, measure
 from paddock.kernel.clock import to_micros
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import InvalidInput, InvalidRows
-from paddock.monitoring.drift import psi, psi_threshold
+from paddock.monitoring.drift import NULL_QUANTILE, psi, psi_threshold
 from paddock.monitoring.records import (
     EVENT_TIME,
     LABEL,
@@ -26,6 +26,7 @@ from paddock.monitoring.records import (
     Window,
     WindowFacts,
 )
+from paddock.monitoring.rules import drift_quantile
 
 # on 7,000 rows the ends of an AUC interval differ by up to .002 between seeds, in 40 ms
 _DRAWS = 500
@@ -62,7 +63,7 @@ def measure_window(
     """
     _check_columns(spec, rows, reference.profile)
     profile = profile_like(rows, reference.profile)
-    drifts = _measure_drifts(reference, profile) if rows.num_rows else ()
+    drifts = _measure_drifts(spec, reference, profile) if rows.num_rows else ()
     labels, scores = _labels(spec, rows), _floats(rows.column(PREDICTION))
     has_label = ~np.isnan(labels)
     is_due = _due(spec, window, rows, now)
@@ -91,19 +92,22 @@ def _check_columns(spec: MonitorSpec, rows: pa.Table, reference: Profile) -> Non
         raise InvalidRows("; ".join(missing), problems=tuple(missing))
 
 
-def _measure_drifts(reference: Reference, current: Profile) -> tuple[FeatureDrift, ...]:
-    pairs = zip(reference.profile.columns, current.columns, strict=True)
-    return tuple(_measure_drift(known, now, reference.stretches) for known, now in pairs)
+def _measure_drifts(spec: MonitorSpec, reference: Reference, current: Profile) -> tuple[FeatureDrift, ...]:
+    quantiles = {PREDICTION: drift_quantile(spec)}  # a feature never alarms, so the budget is not for it
+    return tuple(
+        _measure_drift(known, now, reference.stretches, quantiles.get(known.name, NULL_QUANTILE))
+        for known, now in zip(reference.profile.columns, current.columns, strict=True)
+    )
 
 
 def _measure_drift(
-    reference: ColumnProfile, current: ColumnProfile, stretches: Sequence[Profile]
+    reference: ColumnProfile, current: ColumnProfile, stretches: Sequence[Profile], quantile: float
 ) -> FeatureDrift:
     within = (psi(reference, stretch.column(reference.name)) for stretch in stretches)
     return FeatureDrift(
         name=reference.name,
         psi=psi(reference, current),
-        threshold=max(psi_threshold(reference, current.row_count), *within, 0.0),
+        threshold=max(psi_threshold(reference, current.row_count, quantile), *within, 0.0),
         missing_ratio=(current.missing + current.nan) / current.row_count,
         new=tuple(name for name, _ in current.new_categories),
         vanished=_vanished(reference, current),

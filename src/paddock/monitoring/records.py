@@ -31,6 +31,10 @@ class MonitorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: `1h`, `1d`, `7d` or, for calendar months, `1mo`. labels: None for an endpoint that never
     gets any. tolerance: how far the metric may fall below the release before it counts as a loss.
     alarm_windows: `K of N`; an alarm stands when K of the last N windows are worse than allowed.
+    false_alarms_per_month: the drift alarms, in expectation, that windows without drift may raise in a
+    month; see `rules.drift_quantile`. Quality has no such figure: a window counts as a loss when the
+    95 % interval lies wholly beyond the tolerance, which without a loss comes at most once in 40
+    windows, and K of N makes it rarer still.
     """
 
     endpoint: str
@@ -41,6 +45,7 @@ class MonitorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tolerance: float = 0.02
     alarm_windows: str = "2 of 3"
     metric: str = "roc_auc"
+    false_alarms_per_month: float = 1.0
 
 
 class WindowSize(msgspec.Struct, frozen=True):
@@ -60,8 +65,9 @@ class Window(msgspec.Struct, frozen=True, order=True):
 class FeatureDrift(msgspec.Struct, frozen=True):
     """How far one column has moved from the reference.
 
-    psi: in nats; threshold: the PSI that chance alone passes once in 200 windows of this size, or the
-    largest of any stretch of the reference, if that is more.
+    psi: in nats; threshold: the PSI that chance alone passes once in 200 windows of this size (the
+    prediction: as often as the monitor's budget of false alarms allows), or the largest of any stretch
+    of the reference, if that is more.
     new, vanished: categories by name, at most 20 each.
     """
 

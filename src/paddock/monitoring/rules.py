@@ -6,7 +6,7 @@ measured quality, and on the predictions where labels are not there yet.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from paddock.evaluation import LOWER_IS_BETTER, METRIC_TITLES, METRICS
 from paddock.kernel.durations import parse_duration
@@ -23,6 +23,7 @@ from paddock.monitoring.records import (
     WindowFacts,
     WindowReport,
     WindowState,
+    WindowUnit,
 )
 from paddock.monitoring.windows import parse_window_size
 
@@ -39,6 +40,7 @@ def check_spec(spec: MonitorSpec) -> None:
         lambda: parse_alarm_windows(spec.alarm_windows),
         lambda: _check_metric(spec.metric),
         lambda: _check_numbers(spec),
+        lambda: _check_budget(spec),
     )
     problems = []
     for check in checks:
@@ -74,6 +76,29 @@ def find(spec: MonitorSpec, window: Window, facts: WindowFacts) -> Findings:
         quality_breach=has_quality and _is_lost(spec, facts),
         drift_breach=has_rows and facts.prediction is not None and facts.prediction.psi > drift_limit(facts),
     )
+
+
+def drift_quantile(spec: MonitorSpec) -> float:
+    """Return the quantile of windows without drift that the limit on the prediction's PSI is taken from.
+
+    One window without drift passes it with probability p = `false_alarms_per_month` / windows per
+    month. An alarm can only begin with a window that passes, so at most that many begin in a month in
+    expectation, whatever `alarm_windows` is and however windows hang together; where K of N asks for
+    more than one window there are fewer. p is at most 0.05, so that rare windows are no laxer than
+    a usual test, and at least 0.0001, what simulation can tell: a smaller budget needs K of N.
+    That other limits stand beside it (see `drift_limit`) can only make alarms rarer.
+
+    >>> drift_quantile(MonitorSpec("delay", window="1h", false_alarms_per_month=0.73))
+    0.999
+    """
+    size = parse_window_size(spec.window)
+    windows_a_month = _PER_MONTH[size.unit] / size.count
+    return 1 - min(max(spec.false_alarms_per_month / windows_a_month, _RAREST), _MOST_FREQUENT)
+
+
+_PER_MONTH: Mapping[WindowUnit, float] = {"hour": 730.0, "day": 730 / 24, "month": 1.0}
+_RAREST = 1e-4
+_MOST_FREQUENT = 0.05
 
 
 def drift_limit(facts: WindowFacts) -> float:
@@ -152,6 +177,13 @@ def _check_metric(metric: str) -> None:
 def _check_numbers(spec: MonitorSpec) -> None:
     if spec.min_rows < 1 or spec.min_labels < 1 or not 0 <= spec.tolerance < float("inf"):
         raise InvalidInput("`min_rows` and `min_labels` must be at least 1, `tolerance` at least 0")
+
+
+def _check_budget(spec: MonitorSpec) -> None:
+    if not 0 < spec.false_alarms_per_month < float("inf"):
+        raise InvalidInput(
+            f"`false_alarms_per_month` is {spec.false_alarms_per_month:g}, but must be above 0"
+        )
 
 
 def _is_lost(spec: MonitorSpec, facts: WindowFacts) -> bool:

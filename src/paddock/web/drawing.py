@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from markupsafe import Markup, escape
@@ -66,12 +66,12 @@ def draw_spans(
 
 def draw_sparkline(spans: Sequence[Span], *, reference: float | None, label: str) -> Markup:
     """Return a line through the values with their intervals as a band; None is a gap."""
-    width, height, room = 132.0, 30.0, 3.0
+    width, height, room = 132.0, 34.0, 3.0
     known = [span for span in spans if span.value is not None]
     if not known:
         return Markup("")
     across = Scale(0, max(len(spans) - 1, 1), width, room)
-    up = scale_over(known, [] if reference is None else [reference], height)
+    up = replace(scale_over(known, [] if reference is None else [reference], height), room=room)
 
     def y(value: float) -> str:
         return _text(height - float(up.place(value)))

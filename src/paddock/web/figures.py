@@ -291,7 +291,7 @@ def _layout(
         **axes,
         "xaxis": {"type": "date", "range": [_time(each) for each in extent], "anchor": "y"},
         "height": _height(feature_count),
-        "margin": {"l": 64, "r": 12, "t": 34, "b": 32},
+        "margin": {"l": 64, "r": 12, "t": 34, "b": 44},
         "showlegend": False,
         "hovermode": "x unified",
         "hoversubplots": "axis",
@@ -396,7 +396,7 @@ def _panels(feature_count: int) -> Sequence[tuple[float, float]]:
 
 
 def _height(feature_count: int) -> int:
-    return 210 + 100 + 70 + max(feature_count, 1) * _ROW_HEIGHT + 44 + 4 * 30 + 66
+    return 210 + 100 + 70 + max(feature_count, 1) * _ROW_HEIGHT + 44 + 4 * 30 + 78
 
 
 def _steps(windows: Sequence[WindowReport], values: Sequence[float | None], color: str, axis: str) -> Json:

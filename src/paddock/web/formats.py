@@ -47,13 +47,15 @@ def format_exact(moment: datetime) -> str:
 
 
 def format_span(start: datetime, end: datetime) -> str:
-    """Return a window of whole days with its last day, any other one with its hours.
+    """Return a window by its first and last day, one of less than a day by its hours.
 
     >>> from datetime import UTC
     >>> format_span(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
     '2 Mar to 8 Mar 2026'
+    >>> format_span(datetime(2026, 3, 2, 5, tzinfo=UTC), datetime(2026, 3, 2, 6, tzinfo=UTC))
+    '2 Mar 2026 05:00 to 06:00'
     """
-    if any((moment.hour, moment.minute, moment.second) != (0, 0, 0) for moment in (start, end)):
+    if end - start < timedelta(days=1):
         return f"{start.day} {start:%b %Y %H:%M} to {end:%H:%M}"
     last = end - timedelta(days=1)
     if last <= start:
@@ -107,6 +109,15 @@ def format_number(value: float | None) -> str:
     if value == int(value) and abs(value) < 1e12:
         return f"{int(value):,}"
     return f"{value:,.4g}"
+
+
+def format_value(value: float | None) -> str:
+    """Return a value of a user's data: like `format_number`, but a year has no separator.
+
+    >>> format_value(2013), format_value(0.123456)
+    ('2013', '0.1235')
+    """
+    return format_number(value).replace(",", "")
 
 
 def format_score(value: float | None) -> str:

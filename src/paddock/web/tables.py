@@ -18,6 +18,7 @@ from paddock.web.formats import (
     format_number,
     format_score,
     format_share,
+    format_value,
     format_when,
     short,
 )
@@ -82,6 +83,11 @@ def text(value: str, *, href: str = "", title: str = "", length: int = 0) -> Cel
 def number(value: float | None) -> Cell:
     """Return a count or a measured value."""
     return Cell(_plain(value), format_number(value))
+
+
+def data_value(value: float | None) -> Cell:
+    """Return a value as it occurs in a user's data."""
+    return Cell(_plain(value), format_value(value))
 
 
 def score(value: float | None, *, title: str = "") -> Cell:

@@ -9,4 +9,4 @@ def shop(tmp_path):
     shop = Shop(tmp_path)
     shop.promote(shop.version(), reason="first release")
     yield shop
-    shop.app.close()
+    shop.close()

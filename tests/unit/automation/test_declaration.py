@@ -27,6 +27,7 @@ rollout = { shadow_rows = 2000, canary = [0.05, 0.25], hold_rows = 2000, hold_at
 [monitor.delay]
 window = "1d"
 labels = { column = "late", delay = "7d" }
+false_alarms_per_month = 1
 [retrain.delay]
 pipeline = "train"
 when = ["quality", "drift", "cron: 0 3 * * 1"]
@@ -50,6 +51,7 @@ def test_the_whole_loop_is_declared_in_one_file():
     assert declaration.endpoint["delay"].rollout.canary == (0.05, 0.25)
     assert declaration.monitor["delay"].endpoint == "delay"  # by its name
     assert declaration.monitor["delay"].labels.delay == "7d"
+    assert declaration.monitor["delay"].false_alarms_per_month == 1
     retrain = declaration.retrain["delay"]
     assert retrain.when == ("quality", "drift", "cron: 0 3 * * 1")
     assert parse_duration(retrain.min_new) > parse_duration(retrain.gate_window) >= timedelta(days=1)
@@ -135,6 +137,9 @@ def test_link_to_something_undeclared_is_an_error(right, wrong, words):
         ("rollout = {", "rollout = 3 # {", "[endpoint.delay]: Expected `object`, got `int`"),
         ('window = "1d"', 'window = "day"', "[monitor.delay]: "),
         ('delay = "7d"', 'delay = "week"', "[monitor.delay]: `week` is not a duration"),
+        ("month = 1", "month = 0", "[monitor.delay]: `false_alarms_per_month` is 0, but must be above 0"),
+        ('window = "1d"', 'metric = "roc_acu"', "[monitor.delay]: `roc_acu` is not a metric"),
+        ('window = "1d"', 'alarm_windows = "all"', "[monitor.delay]: `all` is not a number of windows"),
         ("cron: 0 3 * * 1", "cron: 0 3 * *", "[retrain.delay]: `0 3 * *` is not a cron expression"),
         ('cooldown = "7d"', 'min_new = "7d"', "[retrain.delay]: `min_new` must be longer"),
         ('pipeline = "train"', 'pipeline = ["train"]', "[retrain.delay]: Expected `str`, got `array`"),

@@ -98,7 +98,7 @@ def test_reading_on_equals_reading_from_scratch(tmp_path_factory, requests):
 
             assert followed.since(moment, until).equals(LiveRows(shop.log_folder).since(moment, until))
     finally:
-        shop.app.close()
+        shop.close()
 
 
 @pytest.fixture
@@ -157,4 +157,4 @@ def test_however_it_is_cut_the_same_rows_are_kept(tmp_path_factory, moments):
         winds = [wind for ref in refs for wind in kept(shop, ref)["wind"].to_pylist()]
         assert winds == list(range(min(90, max(moments))))
     finally:
-        shop.app.close()
+        shop.close()

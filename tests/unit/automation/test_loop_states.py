@@ -35,7 +35,7 @@ class LoopMachine(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "shop"):
-            self.shop.app.close()
+            self.shop.close()
             shutil.rmtree(self.folder)
 
     @property

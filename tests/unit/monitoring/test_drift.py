@@ -161,6 +161,32 @@ def test_the_threshold_is_passed_by_chance_about_once_in_200(known_rows: int, ro
     assert passed <= 12  # 3 of 600 expected; 13 or more come once in 50,000 times
 
 
+def test_the_threshold_is_passed_as_often_as_its_quantile_says():
+    """1 in 20 windows without drift exceed the 95 % quantile; a higher quantile is never lower."""
+    random = np.random.default_rng(19)
+    reference = profile_table(pa.table({"x": random.normal(size=20_000)}))
+    known = reference.column("x")
+    distances = []
+    for _ in range(400):
+        live = profile_like(pa.table({"x": random.normal(size=1000)}), reference)
+        distances.append(psi(known, live.column("x")))
+
+    thresholds = [psi_threshold(known, 1000, quantile) for quantile in (0.5, 0.95, 0.995, 0.9999)]
+
+    assert thresholds == sorted(thresholds)
+    assert thresholds[2] == psi_threshold(known, 1000)
+    assert 7 <= sum(distance > thresholds[1] for distance in distances) <= 37  # 20 expected
+
+
+@pytest.mark.parametrize("quantile", [0.0, 1.0, 0.99999, math.nan])
+def test_quantile_that_cannot_be_simulated_is_refused(quantile: float):
+    """What a few thousand windows cannot tell is an error, not a guess."""
+    known, _ = columns([1.0, 2.0], [1.0])
+
+    with pytest.raises(InvalidInput, match="`quantile` is"):
+        psi_threshold(known, 10, quantile)
+
+
 def test_the_threshold_falls_with_rows_and_repeats_itself():
     """Small windows scatter more; the same question has the same answer."""
     known, _ = columns(list(np.random.default_rng(13).normal(size=5000)), [0.0])

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import msgspec
+import numpy as np
 import pytest
 
 from paddock.evaluation import Interval, Measured
 from paddock.kernel.errors import InvalidInput
 from paddock.monitoring import LabelSpec, MonitorSpec, VersionRows, Window, decide_window
 from paddock.monitoring.records import Decision, FeatureDrift, Findings, WindowFacts
-from paddock.monitoring.rules import check_spec, find
+from paddock.monitoring.rules import check_spec, drift_quantile, find
 
 SPEC = MonitorSpec(endpoint="delay", window="7d", labels=LabelSpec("late", "7d"))
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -180,6 +182,54 @@ def test_a_metric_that_should_be_low_is_lost_when_it_rises():
     assert find(spec, window, worse).quality_breach is True
 
 
+@pytest.mark.parametrize(
+    ("window", "budget", "passing"),
+    [
+        ("1h", 1, 1 / 730),
+        ("6h", 1, 6 / 730),
+        ("1d", 1, 24 / 730),
+        ("1d", 0.5, 12 / 730),
+        ("7d", 1, 0.05),
+        ("7d", 0.1, 0.1 * 7 * 24 / 730),
+        ("3mo", 0.01, 0.03),
+        ("1mo", 1, 0.05),
+        ("1h", 0.001, 0.0001),
+    ],
+)
+def test_budget_of_false_alarms_is_shared_by_the_windows_of_a_month(
+    window: str, budget: float, passing: float
+):
+    """As many windows may pass by chance as alarms are allowed, but no more than 1 in 20."""
+    spec = msgspec.structs.replace(SPEC, window=window, false_alarms_per_month=budget)
+
+    assert 1 - drift_quantile(spec) == pytest.approx(passing, rel=1e-9)
+
+
+def test_no_more_alarms_begin_than_windows_pass_the_limit():
+    """Whatever K of N is, each alarm begins with a window that passed, so the budget holds for alarms."""
+    random = np.random.default_rng(17)
+    passed = random.random(2000) < 0.05
+    windows = [findings(MOVED if each else GOOD, week) for week, each in enumerate(passed)]
+    began = {}
+    for rule in ("1 of 1", "1 of 4", "2 of 3", "3 of 10"):
+        spec = msgspec.structs.replace(SPEC, alarm_windows=rule)
+        stands = [
+            bool(decide_window(spec, GOOD.facts(), each, windows[max(0, at - 10) : at][::-1]).alarms)
+            for at, each in enumerate(windows)
+        ]
+        began[rule] = sum(now and not before for before, now in pairwise([False, *stands]))
+
+    assert all(0 < count <= passed.sum() for count in began.values())
+    assert began["2 of 3"] < began["1 of 4"]
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("inf"), float("nan")])
+def test_budget_of_false_alarms_must_be_a_number_above_0(budget: float):
+    """A budget that no limit could keep is refused."""
+    with pytest.raises(InvalidInput, match="`false_alarms_per_month` is"):
+        check_spec(msgspec.structs.replace(SPEC, false_alarms_per_month=budget))
+
+
 def test_all_faults_of_a_spec_are_reported_together():
     """One run of the checker names everything that is wrong."""
     spec = MonitorSpec(
@@ -189,12 +239,13 @@ def test_all_faults_of_a_spec_are_reported_together():
         alarm_windows="3 of 2",
         metric="roc_acu",
         min_rows=0,
+        false_alarms_per_month=0,
     )
 
     with pytest.raises(InvalidInput) as caught:
         check_spec(spec)
 
-    assert len(caught.value.problems) == 5
+    assert len(caught.value.problems) == 6
     assert "the nearest is `roc_auc`" in caught.value.message
 
 

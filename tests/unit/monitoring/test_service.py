@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -281,6 +282,19 @@ def test_an_unknown_monitor_is_not_found(monitoring: Monitoring):
     """No windows is an error for a name that nobody ever fed."""
     with pytest.raises(NotFound, match="monitor `absent` has judged no window yet"):
         monitoring.list_windows("absent")
+
+
+def test_budget_of_false_alarms_moves_the_limit_of_the_prediction_only(monitoring: Monitoring):
+    """Fewer false alarms a month mean a higher limit; features, which never alarm, keep theirs."""
+    table, daily = rows(), msgspec.structs.replace(SPEC, window="1d")
+    frequent = evaluate(monitoring, 0, table, msgspec.structs.replace(daily, false_alarms_per_month=1.5))
+    seldom = evaluate(monitoring, 0, table, msgspec.structs.replace(daily, false_alarms_per_month=0.01))
+
+    assert frequent.facts.prediction is not None
+    assert seldom.facts.prediction is not None
+    assert frequent.facts.prediction.psi == seldom.facts.prediction.psi
+    assert frequent.facts.prediction.threshold < seldom.facts.prediction.threshold
+    assert frequent.facts.features == seldom.facts.features
 
 
 def test_window_within_the_stretches_of_the_reference_has_not_drifted(monitoring):

@@ -9,7 +9,7 @@ from paddock.kernel.refs import parse_ref
 from paddock.web.drawing import draw_bars, rebin
 from paddock.web.formats import NOTHING, format_bytes, format_number, path_of
 from paddock.web.page import Crumb, Page, tables_of
-from paddock.web.tables import Cell, Column, Table, identity, moment, number, picture, share, text
+from paddock.web.tables import Cell, Column, Table, data_value, identity, moment, number, picture, share, text
 from paddock.web.views.paging import take_page
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _column_row(column: ColumnProfile, kind: str) -> tuple[Cell, ...]:
         text(column.name, length=50),
         text(kind, length=30),
         share(missing),
-        *(number(value if numbers else None) for value in figures),
+        *(data_value(value if numbers else None) for value in figures),
         _distribution(column),
     )
 

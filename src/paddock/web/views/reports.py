@@ -12,7 +12,7 @@ from paddock.kernel.errors import NotFound
 from paddock.web.drawing import Scale, Span, draw_spans, scale_over
 from paddock.web.formats import format_number, format_score, path_of
 from paddock.web.page import Crumb, Page, tables_of
-from paddock.web.tables import Cell, Column, Table, number, picture, score, share, status, text
+from paddock.web.tables import Cell, Column, Table, data_value, number, picture, score, share, status, text
 
 if TYPE_CHECKING:
     from paddock.app import App
@@ -56,7 +56,9 @@ def _page(app: App, version: ModelVersion | None, report: GateReport | None, tit
     measured = standing or report
     tables = [_signature_table(manifest.signature)] if manifest else []
     if report:
-        tables.append(_gates_table(report))
+        tables.append(_gates_table(report, "gates", "Gates"))
+    if standing:
+        tables.append(_gates_table(standing, "parent_gates", "Gates of its parent"))
     if measured and measured.evidence.rows:
         tables += [_metrics_table(measured), _comparisons_table(measured), _slices_table(measured)]
     return Page(
@@ -119,10 +121,10 @@ def _unmeasured(report: GateReport) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _gates_table(report: GateReport) -> Table:
+def _gates_table(report: GateReport, name: str, caption: str) -> Table:
     return Table(
-        "gates",
-        "Gates",
+        name,
+        caption,
         (
             Column("state", "State"),
             Column("gate", "Asked", wide=True),
@@ -307,8 +309,8 @@ def _signature_table(signature: Signature) -> Table:
                 text(column.type),
                 text("yes" if column.required else "no"),
                 text("yes" if column.missing_allowed else "no"),
-                number(column.minimum),
-                number(column.maximum),
+                data_value(column.minimum),
+                data_value(column.maximum),
                 text(", ".join(column.categories), length=100),
             )
             for column in signature.columns[:MOST_COLUMNS]

@@ -61,7 +61,7 @@ class EndpointHistory(Resource, frozen=True, kw_only=True):
 
 
 class FeatureDrift(Resource, frozen=True, kw_only=True):
-    """`threshold`: the PSI that chance alone passes once in 200 windows of this size."""
+    """`threshold`: the PSI that few windows of this size pass without drift."""
 
     name: str
     psi: float
