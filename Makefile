@@ -53,7 +53,7 @@ reference: dev-environment
 
 clean:
 	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
-	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define static-checks
 	$(BIN)/ruff format --check --quiet .

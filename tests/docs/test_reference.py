@@ -62,6 +62,7 @@ def test_no_section_is_empty(page):
 def read_sections(page: str) -> dict[str, str]:
     """Return the text of each section by its heading, on one line."""
     sections = HEADING.findall((REFERENCE / page).read_text())
+    assert len(sections) == len(dict(sections)), f"{page} describes something twice"
     return {name: " ".join(text.split()) for name, text in sections}
 
 

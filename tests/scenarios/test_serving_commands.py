@@ -89,6 +89,17 @@ def ask_version(url: str) -> int:
         return int(json.load(answer)["model_version"])
 
 
+def fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def metric_of(url: str, sample: str) -> float:
+    """Return the value of one sample, written as Prometheus does."""
+    lines = (line.rpartition(" ") for line in fetch(url).splitlines())
+    return next(float(value) for name, _, value in lines if name == sample)
+
+
 def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -158,19 +169,22 @@ def test_up_starts_everything_and_ends_everything(app: App, store: Path, tmp_pat
     """One command brings pages, API, gateway and loop; Ctrl-C takes all of them away."""
     (tmp_path / "paddock.toml").write_text(DECLARED)
     port, gateway_port = free_port(), free_port()
-    options = ("up", "--port", str(port), "--gateway-port", str(gateway_port))
+    options = ("up", "--port", str(port), "--gateway-port", str(gateway_port), "--loop-port", "0")
     with running(tmp_path, store, *options) as process:
         assert process.stdout is not None
-        said = {process.stdout.readline(), process.stdout.readline()}
-        assert said == {
+        said = {process.stdout.readline() for _ in range(3)}
+        (metrics_line,) = said - {
             f"ready at http://127.0.0.1:{port}\n",
             f"endpoint delay ready at http://127.0.0.1:{gateway_port}\n",
         }
+        metrics_url = metrics_line.removeprefix("metrics of the loop at ").strip()
         url = f"http://127.0.0.1:{gateway_port}/v2/models/delay/infer"
         assert ask_version(url) == 1
         app.registry.promote("delay@2", "champion", reason="better")
         until(lambda: ask_version(url) == 2)
-        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/health").read() == b"OK"
+        assert fetch(f"http://127.0.0.1:{port}/health") == "OK"
+        until(lambda: metric_of(metrics_url, "paddock_loop_ticks_total") >= 2)
+        assert metric_of(metrics_url, "paddock_loop_problems_total") == 0
 
         process.send_signal(signal.SIGINT)
         _, words = process.communicate(timeout=40)
@@ -179,6 +193,59 @@ def test_up_starts_everything_and_ends_everything(app: App, store: Path, tmp_pat
     assert words.strip().splitlines()[-1] == "stopped"
     assert not is_listening(port)
     assert not is_listening(gateway_port)
+    assert not is_listening(int(metrics_url.split(":")[2].split("/")[0]))
+
+
+def test_loop_tells_how_it_is(store: Path, tmp_path: Path):
+    """A running loop answers health and metrics on its port, counts its looks, and SIGTERM frees the port."""
+    (tmp_path / "paddock.toml").write_text(DECLARED)
+    with running(tmp_path, store, "loop", "--every", "0.1", "--port", "0") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("metrics at ").strip()
+        assert process.stdout.readline() == "watching endpoint delay\n"
+        until(lambda: metric_of(url, "paddock_loop_ticks_total") >= 3)
+        last = metric_of(url, "paddock_loop_last_tick_timestamp_seconds")
+
+        assert fetch(url.replace("/metrics", "/health")) == "OK"
+        assert abs(time.time() - last) < 60
+        assert metric_of(url, "paddock_loop_problems_total") == 0
+        assert metric_of(url, 'paddock_rollout_phase{endpoint="delay",phase="shadow"}') == 0
+
+        process.terminate()
+        _, words = process.communicate(timeout=40)
+
+    assert process.returncode == 0, words
+    assert words == ""
+    assert not is_listening(int(url.split(":")[2].split("/")[0]))
+
+
+def test_loop_counts_what_it_could_not_do(tmp_path: Path):
+    """A model without a champion is told once, counted each time, and does not end the loop."""
+    (tmp_path / "paddock.toml").write_text(DECLARED)
+    with running(tmp_path, tmp_path / "empty", "loop", "--every", "0.1", "--port", "0") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("metrics at ").strip()
+        until(lambda: metric_of(url, "paddock_loop_problems_total") >= 3)
+        process.terminate()
+        _, words = process.communicate(timeout=40)
+
+    assert process.returncode == 0, words
+    assert words.count("loop.waits endpoint=delay") == 1
+
+
+def test_second_loop_on_one_port_is_told_who_has_it(store: Path, tmp_path: Path):
+    """A port in use ends the loop before it has looked at anything."""
+    (tmp_path / "paddock.toml").write_text(DECLARED)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with running(tmp_path, store, "loop", "--port", port) as process:
+            said, words = process.communicate(timeout=30)
+
+    assert process.returncode == 4
+    assert f"port {port} is in use by process {os.getpid()}" in words
+    assert said == ""
 
 
 def test_loop_without_a_declaration_says_what_to_write(store: Path, tmp_path: Path):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from paddock.automation.live import LiveRows
     from paddock.automation.loop import Loop, LoopPlan, Rooms
     from paddock.automation.ports import Traffic, TrafficControl, Trainer, TrainingRequest
-    from paddock.automation.records import Decision, Rollout
+    from paddock.automation.records import Decision, Phase, Rollout
     from paddock.automation.service import Automation
     from paddock.automation.specs import RetrainSpec
     from paddock.automation.traffic import FolderTraffic, GatewayTraffic, TrafficStore
@@ -33,6 +33,7 @@ _HOME_OF = {
     "Loop": "loop",
     "LoopPlan": "loop",
     "ModelSpec": "declaration",
+    "Phase": "records",
     "PipelineSpec": "declaration",
     "RetrainSpec": "specs",
     "Rollout": "records",
@@ -61,6 +62,7 @@ __all__ = [
     "Loop",
     "LoopPlan",
     "ModelSpec",
+    "Phase",
     "PipelineSpec",
     "PipelineTrainer",
     "RetrainSpec",

@@ -59,8 +59,8 @@ class EndpointKeeper:
     _published: int = field(default=0)
     _last_problem: str = field(default="")
 
-    def sync(self) -> None:
-        """Bring the gateway to what the store says; a problem is reported once and tried again."""
+    def sync(self) -> bool:
+        """Bring the gateway to what the store says and return whether it is; a problem is reported once."""
         try:
             revision = follow_alias(self.app, self.endpoint, self.ref)
             if revision.number > self._published:
@@ -73,6 +73,7 @@ class EndpointKeeper:
             if error.message != self._last_problem:
                 log.warning("gateway.not_in_step endpoint=%s: %s", self.endpoint, error.message)
             self._last_problem = error.message
+        return not self._last_problem
 
 
 def ensure_endpoint(app: App, endpoint: str, ref: str) -> Revision:

@@ -1,8 +1,16 @@
 """`paddock loop`: the automation alone."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
 from paddock.cli.workspace import PROJECT_FILE, open_workspace
+
+if TYPE_CHECKING:
+    from paddock.app import App
+    from paddock.automation import Declaration
+    from paddock.server import LoopMetrics
 
 
 @click.command()
@@ -15,7 +23,12 @@ from paddock.cli.workspace import PROJECT_FILE, open_workspace
     help="Seconds between two looks.",
 )
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
-def loop(every_s: float, once: bool) -> None:
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port of /health and /metrics; 0 takes a free one. [default: 8323]",
+)
+def loop(every_s: float, once: bool, port: int | None) -> None:
     """Run what paddock.toml declares: judge windows, retrain, gate, release step by step, take back.
 
     Everything it knows is in the store: stop it at any time, and the next one goes on. The gateways
@@ -25,28 +38,41 @@ def loop(every_s: float, once: bool) -> None:
     Example:
       paddock loop --every 30
     """
-    with open_workspace() as app:
-        from paddock.automation import FolderTraffic, TrafficStore
-        from paddock.cli.looping import build_loop, read_declaration
+    with open_workspace(loop_port=port) as app:
+        from paddock.cli.looping import read_declaration
         from paddock.cli.waiting import run_until_stopped
+        from paddock.server import LoopMetrics, serve_status
 
         declaration = read_declaration(PROJECT_FILE)
-        store = TrafficStore(app.endpoints, app.registry, app.objects)
-        traffic = FolderTraffic(store, app.gateway_folder)
-        loops = [
-            build_loop(app, declaration, app.endpoints.declare(name, spec), traffic)
-            for name, spec in declaration.endpoint.items()
-        ]
-        for each in loops:
-            click.echo(f"watching endpoint {each.loop.plan.endpoint}")
-
-        def tick() -> None:
-            for each in loops:
-                each.tick()
-
+        metrics = LoopMetrics(app, declaration)
         if once:
-            tick()
+            _watch(app, declaration, metrics)()
             return
-        was_interrupted = run_until_stopped(tick, every_s)
+        with serve_status(app, app.settings.whole("loop_port"), metrics.render) as url:
+            click.echo(f"metrics at {url}/metrics")
+            was_interrupted = run_until_stopped(_watch(app, declaration, metrics), every_s)
     if was_interrupted:
         raise KeyboardInterrupt
+
+
+def _watch(app: "App", declaration: "Declaration", metrics: "LoopMetrics") -> Callable[[], None]:
+    """Return the function that does what is due at every declared endpoint."""
+    from paddock.automation import FolderTraffic, TrafficStore
+    from paddock.cli.looping import build_loop
+
+    store = TrafficStore(app.endpoints, app.registry, app.objects)
+    traffic = FolderTraffic(store, app.gateway_folder)
+    loops = [
+        build_loop(app, declaration, app.endpoints.declare(name, spec), traffic)
+        for name, spec in declaration.endpoint.items()
+    ]
+    for each in loops:
+        click.echo(f"watching endpoint {each.loop.plan.endpoint}")
+
+    def tick() -> None:
+        with metrics.time_tick():
+            for each in loops:
+                if not each.tick():
+                    metrics.count_problem()
+
+    return tick

@@ -48,8 +48,11 @@ class EndpointLoop:
     _release: Release | None = None
     _last_problem: str = ""
 
-    def tick(self) -> None:
-        """Judge the windows that are due, then what follows; a problem is told once and tried again."""
+    def tick(self) -> bool:
+        """Judge the windows that are due, then what follows; return whether that went well.
+
+        A problem is told once and tried again.
+        """
         try:
             self._watch()
             self.loop.tick()
@@ -58,6 +61,7 @@ class EndpointLoop:
             if error.message != self._last_problem:
                 log.warning("loop.waits endpoint=%s: %s", self.loop.plan.endpoint, error.message)
             self._last_problem = error.message
+        return not self._last_problem
 
     def _watch(self) -> None:
         champion = self.app.registry.get(f"{self.loop.plan.model}@champion")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,12 @@ STOP_S = 15.0
 @click.option(
     "--gateway-port", type=click.IntRange(1, 65535), help="Port of the first gateway. [default: 8322]"
 )
-def up(port: int | None, gateway_port: int | None) -> None:
+@click.option(
+    "--loop-port",
+    type=click.IntRange(0, 65535),
+    help="Port of the loop's /health and /metrics; 0 takes a free one. [default: 8323]",
+)
+def up(port: int | None, gateway_port: int | None, loop_port: int | None) -> None:
     """Start the server, a gateway for each declared endpoint, and the loop, until Ctrl-C.
 
     Endpoints, monitors and retraining are declared in paddock.toml; without that file the server
@@ -39,19 +45,20 @@ def up(port: int | None, gateway_port: int | None) -> None:
     Example:
       paddock up --port 8321
     """
-    with open_workspace(port=port, gateway_port=gateway_port) as app, ExitStack() as stack:
+    ports = {"port": port, "gateway_port": gateway_port, "loop_port": loop_port}
+    with open_workspace(**ports) as app, ExitStack() as stack:
         from paddock.cli.waiting import run_until_stopped
         from paddock.server import bind_loopback
 
         bind_loopback(app.settings.text("host"), app.settings.whole("port")).close()
         server = stack.enter_context(_server_process(app.settings))
-        tasks = _endpoint_tasks(app, stack) if PROJECT_FILE.is_file() else []
+        tick = _start_loop(app, stack) if PROJECT_FILE.is_file() else None
 
         def look() -> None:
             if server.poll() is not None:
                 raise Unavailable(f"the server ended with exit code {server.returncode}")
-            for task in tasks:
-                task()
+            if tick is not None:
+                tick()
 
         was_interrupted = run_until_stopped(look, SYNC_S)
     if was_interrupted:
@@ -81,15 +88,40 @@ def _server_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
         os.close(lifeline)
 
 
-def _endpoint_tasks(app: "App", stack: ExitStack) -> list[Callable[[], None]]:
+def _start_loop(app: "App", stack: ExitStack) -> Callable[[], None]:
+    """Answer for the loop on its port; return the function that looks after every declared endpoint."""
     from paddock.cli.looping import read_declaration
+    from paddock.server import LoopMetrics, serve_status
 
     declaration = read_declaration(PROJECT_FILE)
-    first_port = app.settings.whole("gateway_port")
-    tasks: list[Callable[[], None]] = []
-    for number, name in enumerate(declaration.endpoint):
-        tasks.append(_EndpointTask(app, declaration, name, first_port + number, stack).look)
-    return tasks
+    metrics = LoopMetrics(app, declaration)
+    url = stack.enter_context(serve_status(app, app.settings.whole("loop_port"), metrics.render))
+    click.echo(f"metrics of the loop at {url}/metrics")
+    ports = list_gateway_ports(
+        app.settings.whole("gateway_port"), app.settings.whole("loop_port"), len(declaration.endpoint)
+    )
+    tasks = [
+        _EndpointTask(app, declaration, name, port, stack)
+        for name, port in zip(declaration.endpoint, ports, strict=True)
+    ]
+
+    def tick() -> None:
+        with metrics.time_tick():
+            for task in tasks:
+                if not task.look():
+                    metrics.count_problem()
+
+    return tick
+
+
+def list_gateway_ports(first: int, loop_port: int, how_many: int) -> list[int]:
+    """Return a port for each gateway: the first as it is given, then the next ones but the loop's.
+
+    >>> list_gateway_ports(8322, 8323, 3)
+    [8322, 8324, 8325]
+    """
+    following = (port for port in count(first + 1) if port != loop_port)
+    return [first, *islice(following, how_many - 1)] if how_many else []
 
 
 class _EndpointTask:
@@ -104,21 +136,23 @@ class _EndpointTask:
         self._port = port
         self._stack = stack
         self._last_problem = ""
-        self._look: Callable[[], None] | None = None
+        self._look: Callable[[], bool] | None = None
 
-    def look(self) -> None:
-        """Do what is due; a problem is reported once and tried again."""
+    def look(self) -> bool:
+        """Do what is due and return whether it went well; a problem is reported once and tried again."""
         try:
             if self._look is None:
                 self._look = self._start()
-            self._look()
+            is_well = self._look()
             self._last_problem = ""
+            return is_well
         except PaddockError as error:
             if error.message != self._last_problem:
                 log.warning("endpoint.waits endpoint=%s: %s", self._name, error.message)
             self._last_problem = error.message
+            return False
 
-    def _start(self) -> Callable[[], None]:
+    def _start(self) -> Callable[[], bool]:
         from paddock.automation import GatewayTraffic, TrafficStore
         from paddock.cli.keeping import EndpointKeeper, ensure_endpoint, gateway_options
         from paddock.cli.looping import build_loop
@@ -144,8 +178,8 @@ class _EndpointTask:
         loop.loop.settle()
         keeper = EndpointKeeper(app, self._name, spec.model)
 
-        def look() -> None:
-            keeper.sync()
-            loop.tick()
+        def look() -> bool:
+            is_in_step = keeper.sync()
+            return loop.tick() and is_in_step
 
         return look

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 
-def run_until_stopped(work: Callable[[], None], every_s: float, *, parent_fd: int = -1) -> bool:
+def run_until_stopped(work: Callable[[], object], every_s: float, *, parent_fd: int = -1) -> bool:
     """Call `work` every `every_s` seconds until told to stop; return whether Ctrl-C was the reason.
 
     parent_fd: the reading end of a pipe; when its other end closes, this stops too. A second Ctrl-C

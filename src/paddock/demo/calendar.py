@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from paddock.kernel.clock import to_micros
 
-ROUND = timedelta(hours=6)
+HOUR = timedelta(hours=1)
+ROUND = 6 * HOUR
 # the first departures of 1 April leave at 5:00 in New York, 9:00 UTC
 OPENED_AT = datetime(2013, 4, 1, 3, tzinfo=UTC)
 LABEL_DELAY = timedelta(days=7)

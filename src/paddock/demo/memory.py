@@ -1,12 +1,27 @@
-"""How much memory the demo takes, all its processes together."""
+"""How much memory the demo takes, all its processes together, and giving back what is not in use."""
 
+import ctypes
 import os
 import threading
 from pathlib import Path
 from types import TracebackType
 
+import pyarrow as pa
+
 _EVERY_S = 0.5
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def give_back() -> None:
+    """Return freed memory to the system.
+
+    Each step of a pipeline runs in a thread of its own, and glibc keeps what each thread has freed: after a
+    year of retraining that was 0.7 GB. Elsewhere than on glibc this does nothing.
+    """
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class MemoryWatch:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from paddock.automation import Loop, Watch
-from paddock.demo.calendar import LABEL_DELAY, ROUND, Schedule, is_row_by_row
+from paddock.demo.calendar import HOUR, LABEL_DELAY, ROUND, Schedule, is_row_by_row
 from paddock.demo.client import GatewayClient
 from paddock.demo.flights import LABEL
 from paddock.kernel.clock import SimulatedClock
@@ -76,9 +76,9 @@ class Replay:
 
     def _requests(self, at: datetime) -> Iterator[pa.Table]:
         """Yield one table for each request: one an hour, or one a flight."""
-        for hour in range(int(ROUND / timedelta(hours=1))):
-            start = at + timedelta(hours=hour)
-            rows = self.schedule.between(start, start + timedelta(hours=1))
+        for hour in range(ROUND // HOUR):
+            start = at + hour * HOUR
+            rows = self.schedule.between(start, start + HOUR)
             if is_row_by_row(start):
                 yield from (rows.slice(place, 1) for place in range(rows.num_rows))
             elif rows.num_rows:

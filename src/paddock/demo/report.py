@@ -49,7 +49,11 @@ class DecisionLine(msgspec.Struct, frozen=True):
 
 
 class IncidentLine(msgspec.Struct, frozen=True):
-    """A candidate somebody handed in. planted: its fault, which the loop was not told."""
+    """A candidate somebody handed in. planted: its fault, which the loop was not told.
+
+    predictions_answered: all that the version ever answered; hours: how long a candidate that was taken
+    back had answered.
+    """
 
     planted: str
     candidate: str
@@ -100,6 +104,7 @@ def build_report(
     flights = schedule.all_rows()
     served = _served_scores(flights, predictions)
     scored = _score(app, release, flights, served)
+    answered = _count_answers(predictions)
     decisions = tuple(reversed(app.automation.list_decisions(endpoint=MODEL, limit=1000)))
     lines = tuple(_month_line(app, flights, scored, decisions, month) for month in months)
     immediate = [
@@ -109,7 +114,7 @@ def build_report(
         months=lines,
         decisions=tuple(_decision_line(decision) for decision in decisions),
         incidents=tuple(
-            _incident_line(fault, rollout, decisions)
+            _incident_line(fault, rollout, decisions, answered.get(rollout.candidate, 0))
             for fault, rollout in zip(planted, handed_in, strict=False)
         ),
         gain_live=_mean([line.auc_live - line.auc_static for line in lines]),
@@ -209,14 +214,22 @@ def _decision_line(decision: Decision) -> DecisionLine:
     )
 
 
-def _incident_line(planted: str, rollout: Rollout, decisions: Sequence[Decision]) -> IncidentLine:
+def _count_answers(predictions: Path) -> dict[int, int]:
+    """Return how many predictions each version has answered."""
+    counted = pc.value_counts(read_predictions(predictions, columns=["version"])["version"])
+    return {pair["values"]: pair["counts"] for pair in counted.to_pylist()}
+
+
+def _incident_line(
+    planted: str, rollout: Rollout, decisions: Sequence[Decision], answered: int
+) -> IncidentLine:
     last = [each for each in decisions if each.rollout_id == rollout.rollout_id][-1]
     return IncidentLine(
         planted=planted,
         candidate=f"{rollout.model}@{rollout.candidate}",
         outcome=rollout.phase,
         words=last.words,
-        predictions_answered=_whole(last.evidence.get("predictions_answered")),
+        predictions_answered=answered,
         hours=_whole(last.evidence.get("hours")),
     )
 

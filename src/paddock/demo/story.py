@@ -30,10 +30,10 @@ from paddock.automation import (
     profile_stretches,
 )
 from paddock.datasets import profile_table
-from paddock.demo.calendar import LABEL_DELAY, OPENED_AT, ROUND, Schedule, rounds
+from paddock.demo.calendar import HOUR, LABEL_DELAY, OPENED_AT, ROUND, Schedule, rounds
 from paddock.demo.client import GatewayClient
 from paddock.demo.flights import LABEL, read_year, split_months
-from paddock.demo.memory import MemoryWatch
+from paddock.demo.memory import MemoryWatch, give_back
 from paddock.demo.options import FIRST_MONTH, DemoOptions
 from paddock.demo.plot import SCENES, Plot
 from paddock.demo.release import MODEL, ingest, reference_rows, release_first
@@ -176,6 +176,8 @@ def _replay_rounds(
             ingested = _ingest_past(stage, at, ingested)
             advance(replay.play_round(at), at)
             seconds = elapsed + time.monotonic() - started
+            if at.hour < ROUND // HOUR:  # once a day
+                give_back()
             _write_checkpoint(stage, Checkpoint(stage.options.until, stage.options.seed, at + ROUND, seconds))
     for at in rounds(end, end + LABEL_DELAY + ROUND):  # nothing flies, the last labels come
         replay.look(at)

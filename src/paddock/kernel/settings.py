@@ -28,6 +28,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", "127.0.0.1", "address to listen on; loopback only"),
     Setting("port", 8321, "port of the server"),
     Setting("gateway_port", 8322, "port of the first gateway"),
+    Setting("loop_port", 8323, "port of the loop's status"),
     Setting("allowed_hosts", "127.0.0.1,localhost,[::1]", "host names a request may carry"),
     Setting("max_body_bytes", 8_388_608, "largest JSON request body"),
     Setting("max_json_depth", 64, "deepest nesting of a JSON request body"),

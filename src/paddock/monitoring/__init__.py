@@ -8,6 +8,7 @@ Drift of a feature is reported but never alarms; too few rows or labels is an an
 from paddock.monitoring.drift import jensen_shannon, population_stability, psi, psi_threshold
 from paddock.monitoring.records import (
     Alarm,
+    AlarmKind,
     FeatureDrift,
     LabelSpec,
     MonitorSpec,
@@ -25,6 +26,7 @@ from paddock.monitoring.windows import parse_window_size, window_at, windows_bet
 
 __all__ = [
     "Alarm",
+    "AlarmKind",
     "FeatureDrift",
     "LabelSpec",
     "MonitorSpec",

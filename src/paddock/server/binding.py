@@ -46,6 +46,12 @@ def bind_loopback(host: str, port: int) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """Return the address of a bound socket as a URL without a path."""
+    address, port = listener.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
 def check_loopback(host: str) -> str:
     """Return the IP address for `host`, or raise InvalidSettings when it is not loopback.
 

@@ -42,7 +42,7 @@ def build_application(
     metrics = ServerMetrics()
     pool = HandlerPool(bounds.threads, bounds.waiting_calls)
     exchange = Exchange(bounds, pool, metrics, app.actor, LOCAL_GRANTS)
-    router = build_router(all_specs(app, faces, metrics), exchange.serve)
+    router = build_router(all_specs(app, faces, metrics), exchange.serve, "/api/v1/openapi.json lists them")
     check_router(router)
     calls = Gauge("paddock_handlers_busy", "Handlers at work or waiting.", lambda: float(pool.call_count))
     metrics.add_gauges((*store_gauges(app), calls))

@@ -53,8 +53,15 @@ class _Endpoint:
         await self._serve(self._spec, scope, receive, send)
 
 
-def build_router(specs: Sequence[RouteSpec], serve: Serve) -> Router:
-    """Return a router of `specs`; the paths match exactly, without redirects."""
+def build_router(specs: Sequence[RouteSpec], serve: Serve, no_route_hint: str = "") -> Router:
+    """Return a router of `specs`; the paths match exactly, without redirects.
+
+    no_route_hint: what is said to a request for a path that none of them has.
+    """
+
+    async def no_route(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise RouteNotFound("no page and no resource has this address", hint=no_route_hint)
+
     check_specs(specs)
     methods: defaultdict[str, set[str]] = defaultdict(set)
     for spec in specs:
@@ -62,7 +69,7 @@ def build_router(specs: Sequence[RouteSpec], serve: Serve) -> Router:
     # Fixed paths come before those with parameters, whatever order the faces list them in.
     ordered = sorted(specs, key=_shape)
     routes = [DeclaredRoute(spec, serve, sorted(methods[_shape(spec)])) for spec in ordered]
-    return Router(routes, redirect_slashes=False, default=_no_route)
+    return Router(routes, redirect_slashes=False, default=no_route)
 
 
 def check_specs(specs: Sequence[RouteSpec]) -> None:
@@ -87,10 +94,6 @@ def check_specs(specs: Sequence[RouteSpec]) -> None:
 def check_router(router: Router) -> None:
     """Raise UndeclaredRoute when the router has a route that did not come from a RouteSpec."""
     _raise_all([f"`{_name(route)}` is not declared" for route in router.routes if not _is_declared(route)])
-
-
-async def _no_route(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise RouteNotFound("no page and no resource has this address", hint="/api/v1/openapi.json lists them")
 
 
 def _shape(spec: RouteSpec) -> str:

@@ -13,9 +13,10 @@ import uvicorn
 
 from paddock.app import open_app
 from paddock.kernel.settings import Settings
-from paddock.server.binding import bind_loopback
+from paddock.server.binding import bind_loopback, url_of
 from paddock.server.building import build_application
-from paddock.server.limits import limits_of
+from paddock.server.exchange import Application
+from paddock.server.limits import ServerLimits, limits_of
 from paddock.server.protocol import bounded_protocol
 
 DRAIN_S = 10
@@ -33,25 +34,10 @@ def run_server(
     and KeyboardInterrupt after Ctrl-C.
     """
     listener = bind_loopback(settings.text("host"), settings.whole("port"))
-    address, port = listener.getsockname()[:2]
-    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    url = url_of(listener)
     with contextlib.closing(listener), contextlib.closing(open_app(settings)) as app:
-        application = build_application(app)
-        limits = limits_of(settings)
-        config = uvicorn.Config(
-            application,
-            http=bounded_protocol(limits),
-            loop="uvloop",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
-        server = _Server(config, lambda: when_ready(url) if when_ready else None)
+        config = configure(build_application(app), limits_of(settings))
+        server = Server(config, lambda: when_ready(url) if when_ready else None)
         if parent_fd >= 0:
             _watch_parent(parent_fd, server)
         gc.collect()
@@ -61,10 +47,27 @@ def run_server(
         raise KeyboardInterrupt
 
 
-class _Server(uvicorn.Server):
+def configure(application: Application, limits: ServerLimits) -> uvicorn.Config:
+    """Return how every process that answers HTTP through this room does it."""
+    return uvicorn.Config(
+        application,
+        http=bounded_protocol(limits),
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+
+
+class Server(uvicorn.Server):
     """uvicorn's server that ends with a return instead of raising its signal once more."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
         self._announce = started
         self.was_interrupted = False
@@ -91,7 +94,7 @@ class _Server(uvicorn.Server):
                 signal.signal(each, handler)
 
 
-def _watch_parent(descriptor: int, server: uvicorn.Server) -> None:
+def _watch_parent(descriptor: int, server: Server) -> None:
     def wait() -> None:
         while os.read(descriptor, 1024):
             pass

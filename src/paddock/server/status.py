@@ -22,10 +22,6 @@ class StatusRoutes:
     app: App
     metrics: ServerMetrics
 
-    def health(self, _: Call) -> Answer:
-        """Answer `OK` as long as the process answers at all."""
-        return Answer(b"OK", media_type="text/plain; charset=utf-8")
-
     def ready(self, _: Call) -> Answer:
         """Answer whether the store can be read, 503 when it cannot."""
         checks = (_check("metadata", lambda: f"{self.app.metadata.size_bytes()} bytes"),)
@@ -33,19 +29,30 @@ class StatusRoutes:
         readiness = Readiness(ready=is_ready, version=paddock_version(), checks=checks)
         return answer_json(readiness, status=200 if is_ready else 503)
 
-    def show_metrics(self, _: Call) -> Answer:
-        """Answer with all counters in the Prometheus text format."""
-        return Answer(self.metrics.render(), media_type=METRICS_TYPE)
-
     def specs(self) -> tuple[RouteSpec, ...]:
         """Return the routes."""
-        text = "text/plain"
-        anyone = Permission.ANYONE
-        return (
-            RouteSpec("GET", "/health", anyone, self.health, "Is the process alive", media_type=text),
-            RouteSpec("GET", "/ready", anyone, self.ready, "Can it serve", response=Readiness),
-            RouteSpec("GET", "/metrics", anyone, self.show_metrics, "Prometheus metrics", media_type=text),
-        )
+        health, metrics = status_routes(self.metrics.render)
+        ready = RouteSpec("GET", "/ready", Permission.ANYONE, self.ready, "Can it serve", response=Readiness)
+        return (health, ready, metrics)
+
+
+def status_routes(render: Callable[[], bytes]) -> tuple[RouteSpec, RouteSpec]:
+    """Return what every process answers: `/health` as long as it does at all, and `/metrics`.
+
+    render: returns the metrics in the Prometheus text format.
+    """
+
+    def health(_: Call) -> Answer:
+        return Answer(b"OK", media_type="text/plain; charset=utf-8")
+
+    def show_metrics(_: Call) -> Answer:
+        return Answer(render(), media_type=METRICS_TYPE)
+
+    text, anyone = "text/plain", Permission.ANYONE
+    return (
+        RouteSpec("GET", "/health", anyone, health, "Is the process alive", media_type=text),
+        RouteSpec("GET", "/metrics", anyone, show_metrics, "Prometheus metrics", media_type=text),
+    )
 
 
 def document_route(specs: Sequence[RouteSpec]) -> RouteSpec:

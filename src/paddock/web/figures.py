@@ -48,6 +48,8 @@ _HEAT: Json = [
 ]
 _MOST_EVENTS = 1000
 _ROW_HEIGHT = 18
+# half a letter of a label, as a share of the time axis
+_LETTER_SHARE = 0.0036
 MOST_FEATURES = 30
 
 
@@ -303,10 +305,11 @@ def _layout(
 
 def _spaced(lines: Sequence[Moment], extent: tuple[datetime, datetime]) -> list[Json]:
     """Return labels of the lines at the top; of labels that would overlap, the first one."""
-    least = (extent[1] - extent[0]) / 14
+    letter = _LETTER_SHARE * (extent[1] - extent[0])
     shown: list[Moment] = []
     for each in sorted(lines, key=lambda each: each.at):
-        if each.label and (not shown or each.at - shown[-1].at > least):
+        before = shown[-1] if shown else None
+        if before is None or each.at - before.at > letter * (len(before.label) + len(each.label)):
             shown.append(each)
     return [
         {

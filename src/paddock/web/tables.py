@@ -44,12 +44,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """key: its name in a download; title: its heading, with the unit. numeric: aligned to the right."""
+    """key: its name in a download; title: its heading, with the unit. numeric: aligned to the right.
+
+    prose: sentences of ours, in which literals stand between backticks; wide: may have several lines.
+    """
 
     key: str
     title: str
     numeric: bool = False
     wide: bool = False
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def decisions_table(decisions: Sequence[Decision], now: datetime) -> Table:
             Column("kind", "Kind"),
             Column("endpoint", "Endpoint"),
             Column("candidate", "Candidate"),
-            Column("words", "In words", wide=True),
+            Column("words", "In words", prose=True),
             Column("evidence", "Evidence"),
         ),
         tuple(

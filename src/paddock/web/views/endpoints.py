@@ -97,7 +97,7 @@ def _list_table(served: Sequence[tuple[Endpoint, Revision | None]], now: datetim
             Column("traffic", "Traffic", wide=True),
             Column("revision", "Revision", numeric=True),
             Column("changed_at", "Changed"),
-            Column("reason", "Why", wide=True),
+            Column("reason", "Why", prose=True),
         ),
         tuple(
             (
@@ -141,9 +141,9 @@ def _rollouts_table(rollouts: Sequence[Rollout], decisions: Sequence[Decision], 
             Column("phase", "Phase"),
             Column("candidate", "Candidate"),
             Column("champion", "Against"),
-            Column("trigger", "Why", wide=True),
+            Column("trigger", "Why", prose=True),
             Column("took_s", "Took", numeric=True),
-            Column("words", "How it stands or ended", wide=True),
+            Column("words", "How it stands or ended", prose=True),
             Column("rollout_id", "Id"),
         ),
         tuple(
@@ -153,7 +153,7 @@ def _rollouts_table(rollouts: Sequence[Rollout], decisions: Sequence[Decision], 
                 _version(each.model, each.candidate),
                 _version(each.model, each.champion),
                 text(each.trigger, length=120),
-                duration((now if each.is_open else each.phase_started_at) - each.started_at),
+                duration(None if each.is_open else each.phase_started_at - each.started_at),
                 text(last.get(each.rollout_id, ""), length=200),
                 identity(each.rollout_id),
             )
@@ -172,7 +172,7 @@ def _revisions_table(revisions: Sequence[Revision], now: datetime) -> Table:
             Column("number", "Revision", numeric=True),
             Column("at", "When"),
             Column("traffic", "Traffic"),
-            Column("reason", "Why", wide=True),
+            Column("reason", "Why", prose=True),
             Column("principal", "By"),
         ),
         tuple(

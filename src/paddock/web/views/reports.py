@@ -127,13 +127,13 @@ def _gates_table(report: GateReport, name: str, caption: str) -> Table:
         caption,
         (
             Column("state", "State"),
-            Column("gate", "Asked", wide=True),
+            Column("gate", "Asked", prose=True),
             Column("value", "Found", numeric=True),
             Column("low", "Low", numeric=True),
             Column("high", "High", numeric=True),
             Column("threshold", "Needed", numeric=True),
             Column("interval", "Interval"),
-            Column("words", "In words", wide=True),
+            Column("words", "In words", prose=True),
         ),
         tuple(_gate_row(result) for result in report.results),
     )

@@ -130,7 +130,7 @@ def evidence_of(decision: Decision) -> tuple[tuple[str, object, str], ...]:
     rows: list[tuple[str, object, str]] = []
     for name, value in decision.evidence.items():
         href = f"/reports/{value}" if name == "report_id" else ""
-        rows.append((name.replace("_", " "), value, href))
+        rows.append((name.replace("_", " "), "not measured" if value is None else value, href))
     if decision.rollout_id:
         rows.append(("rollout", decision.rollout_id, f"/endpoints/{decision.endpoint}#rollouts"))
     return tuple(rows)
