@@ -103,7 +103,7 @@ def test_one_endpoint_through_the_whole_loop(unbroken):
     stage.play_until_idle()
     started, refused = stage.decisions()[len(better) :]
     assert (started.kind, refused.kind) == ("retrain_started", "candidate_refused")
-    assert refused.words.startswith("Kept delay@3. failed: Candidate ")
+    assert refused.words.startswith("Kept delay@3. Candidate ")
     assert "needs more than 0" in refused.words
     assert stage.champion() == 3
     stage.loop = stage.make_loop(retrain=msgspec.structs.replace(RETRAIN, when=()))

@@ -268,7 +268,7 @@ class Loop:
             return self._refuse(rollout, report.words, evidence)
         if rollout.origin == "retrain":
             return self.rooms.automation.move(rollout, "refitting")
-        return self._enter_shadow(rollout, rollout.candidate, report.words)
+        return self._enter_shadow(rollout, rollout.candidate, _passed_words(report))
 
     def _judge(self, rollout: Rollout) -> GateReport:
         rows = labelled(self.live.between(rollout.fit_before, rollout.gate_until, rollout.started_at))
@@ -318,7 +318,7 @@ class Loop:
         self.rooms.registry.attach_report(refit.ref, report.report_id)
         if not report.passed:
             return self._refuse(rollout, report.words)
-        return self._enter_shadow(rollout, refit.version, parent_report.words)
+        return self._enter_shadow(rollout, refit.version, _passed_words(parent_report))
 
     def _refuse(self, rollout: Rollout, why: str, evidence: Mapping[str, Json] | None = None) -> Rollout:
         words = Words(f"Kept {_ref(rollout, rollout.champion)}. {why}.", evidence or {})
@@ -483,3 +483,9 @@ class Loop:
 
 def _ref(rollout: Rollout, version: int) -> str:
     return f"{rollout.model}@{version}"
+
+
+def _passed_words(report: GateReport) -> str:
+    """Say that the gates were passed, and what came of the comparison with the champion."""
+    compared = (result.words for result in report.results if result.spec is not None and result.spec.versus)
+    return ". ".join((report.words, *compared))

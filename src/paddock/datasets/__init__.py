@@ -19,7 +19,7 @@ from paddock.datasets.profiling import profile_like, profile_table
 from paddock.datasets.records import DatasetSummary, DatasetVersion, Field
 from paddock.datasets.scanning import Scan, scan_file
 from paddock.datasets.service import Datasets
-from paddock.datasets.tables import read_table
+from paddock.datasets.tables import read_table, write_parquet
 
 __all__ = [
     "ColumnKind",
@@ -37,4 +37,5 @@ __all__ = [
     "profile_table",
     "read_table",
     "scan_file",
+    "write_parquet",
 ]

@@ -55,10 +55,14 @@ def summarize(results: Sequence[GateResult]) -> str:
         return "No gate is declared, and without one nothing passes"
     blocking = [result for result in results if result.state in ("failed", "not_measured")]
     if blocking:
-        return "; ".join(f"{result.state.replace('_', ' ')}: {result.words}" for result in blocking)
+        return "; ".join(_blocking_words(result) for result in blocking)
     passed = sum(result.state == "passed" for result in results)
     skipped = len(results) - passed
     return f"{passed} of {len(results)} gates passed" + (f", {skipped} not applicable" if skipped else "")
+
+
+def _blocking_words(result: GateResult) -> str:
+    return result.words if result.state == "failed" else f"Not measured: {result.words}"
 
 
 def check_refit(

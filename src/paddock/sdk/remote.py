@@ -117,7 +117,7 @@ class HttpDatasets:
         return self._add(name, path, path.name)
 
     def add_table(self, name: str, table: "pa.Table") -> structs.DatasetVersion:
-        from paddock.datasets.tables import write_parquet
+        from paddock.datasets import write_parquet
 
         with tempfile.TemporaryDirectory(prefix="paddock-") as folder:
             file = Path(folder) / "table.parquet"

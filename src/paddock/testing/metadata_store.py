@@ -8,7 +8,6 @@ import pytest
 from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.refs import DEFAULT_PROJECT, ProjectId
 from paddock.metadata import Json, Metadata, NewEvent, Reader, Row, SqlValue, Transaction, open_metadata
-from paddock.metadata.migrations import to_postgres_schema
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 
@@ -36,7 +35,18 @@ class StoreFixtures:
 
 def _create_tables(tx: Transaction, *, is_postgres: bool) -> None:
     for statement in _SCHEMA:
-        tx.execute(to_postgres_schema(statement) if is_postgres else statement)
+        tx.execute(_as_postgres(statement) if is_postgres else statement)
+
+
+def _as_postgres(statement: str) -> str:
+    for name, foreign in (
+        (" STRICT", ""),
+        ("INTEGER", "BIGINT"),
+        ("REAL", "DOUBLE PRECISION"),
+        ("BLOB", "BYTEA"),
+    ):
+        statement = statement.replace(name, foreign)
+    return statement
 
 
 def add_note(

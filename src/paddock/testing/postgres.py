@@ -75,6 +75,12 @@ class PostgresServer:
         self._run("createdb", "-h", str(self._folder), "-U", "postgres", name)
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
+    def drop_database(self, url: str) -> None:
+        """Delete a database made by `create_database`, whoever is connected; one costs 12 MB of disk."""
+        name = url.removeprefix("postgresql://postgres@/").partition("?")[0]
+        if self._process is not None and self._process.poll() is None:
+            self._run("dropdb", "--force", "-h", str(self._folder), "-U", "postgres", name)
+
     def _stop(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)

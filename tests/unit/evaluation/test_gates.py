@@ -211,7 +211,7 @@ def test_summary_names_what_stands_in_the_way():
     failed = GateResult(gate="g", state="failed", words="AUC too low")
     missing = GateResult(gate="g", state="not_measured", words="no latency")
 
-    assert summarize([failed, missing]) == "failed: AUC too low; not measured: no latency"
+    assert summarize([failed, missing]) == "AUC too low; Not measured: no latency"
 
 
 @pytest.mark.parametrize(

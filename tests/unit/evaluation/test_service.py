@@ -104,7 +104,7 @@ def test_missing_measurement_fails_the_report(evaluation):
     report = evaluation.judge(trial(), [FLOOR, GateSpec(latency_p99_ms=20)])
 
     assert not report.passed
-    assert "not measured: The 99th percentile" in report.words
+    assert "Not measured: The 99th percentile" in report.words
 
 
 def test_no_gate_is_no_pass(evaluation):

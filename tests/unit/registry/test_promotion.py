@@ -57,7 +57,7 @@ def test_failed_report_is_refused_with_its_words(shop):
     report = shop.judge(package, good=False)
     version = shop.registry.register_version("delay", package, report_id=report.report_id)
 
-    with pytest.raises(PromotionRefused, match=r"did not pass: failed: Candidate's AUC is 0\.500"):
+    with pytest.raises(PromotionRefused, match=r"did not pass: Candidate's AUC is 0\.500"):
         shop.registry.promote(version.ref, "champion", reason="please")
 
 
