@@ -9,6 +9,15 @@ _DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
+def is_duration(text: str) -> bool:
+    """Tell whether `parse_duration` reads `text`.
+
+    >>> is_duration("1h"), is_duration("an hour")
+    (True, False)
+    """
+    return _DURATION.fullmatch(text) is not None
+
+
 def parse_duration(text: str) -> timedelta:
     """Return the time written as a whole number and one of s, m, h, d, w.
 

@@ -10,8 +10,8 @@ from starlette.types import Receive
 
 from paddock.kernel.clock import monotonic_s
 from paddock.kernel.errors import StorageFull
+from paddock.kernel.refusals import BodyTooLarge, RequestTooSlow
 from paddock.server.limits import ServerLimits
-from paddock.wire.errors import BodyTooLarge, RequestTooSlow
 
 Write = Callable[[bytes], int]
 

@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from paddock.server.limits import ServerLimits
-from paddock.wire import BodyKind, RequestRefused
-from paddock.wire.errors import (
+from paddock.kernel.refusals import (
     BadPath,
     BodyTooLarge,
     CrossSiteRequest,
@@ -18,6 +16,8 @@ from paddock.wire.errors import (
     TokenInUrl,
     UnsupportedBody,
 )
+from paddock.server.limits import ServerLimits
+from paddock.wire import BodyKind, RequestRefused
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -91,7 +91,7 @@ def check_path(raw_path: bytes) -> None:
     >>> check_path(b"/api//runs")
     Traceback (most recent call last):
     ...
-    paddock.wire.errors.BadPath: the path has an empty segment, or a segment `.` or `..`
+    paddock.kernel.refusals.BadPath: the path has an empty segment, or a segment `.` or `..`
     """
     if _BAD_ESCAPE.search(raw_path):
         raise BadPath(

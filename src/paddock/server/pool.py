@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from paddock.wire.errors import AnswerTooSlow, ServerBusy
+from paddock.kernel.refusals import AnswerTooSlow, ServerBusy
 
 T = TypeVar("T")
 

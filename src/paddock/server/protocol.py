@@ -11,10 +11,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from paddock.kernel.errors import PaddockError
 from paddock.kernel.ids import new_id
+from paddock.kernel.refusals import HeadersTooLarge, RequestTooSlow, ServerBusy
 from paddock.server.limits import ServerLimits
 from paddock.server.sending import encode_headers
 from paddock.wire import Answer, RequestRefused, answer_problem, describe_problem
-from paddock.wire.errors import HeadersTooLarge, RequestTooSlow, ServerBusy
 
 
 def bounded_protocol(limits: ServerLimits) -> type[HttpToolsProtocol]:

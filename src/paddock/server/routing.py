@@ -8,9 +8,9 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from paddock.kernel.errors import InvalidSettings
+from paddock.kernel.refusals import MethodNotAllowed, RouteNotFound
 from paddock.server.guard import SAFE_METHODS
 from paddock.wire import BodyKind, Permission, RouteSpec
-from paddock.wire.errors import MethodNotAllowed, RouteNotFound
 
 Serve = Callable[[RouteSpec, Scope, Receive, Send], Awaitable[None]]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         RolloutSpec,
         Route,
     )
-    from paddock.serving.rules import check_config, check_spec, parse_duration, pick_version, route_point
+    from paddock.serving.rules import check_config, check_spec, pick_version, route_point
     from paddock.serving.service import Endpoints
     from paddock.serving.state import GatewayState, read_config
     from paddock.serving.supervisor import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "publishing": ("publish",),
     "records": ("Endpoint", "EndpointConfig", "EndpointSpec", "Revision", "RolloutSpec", "Route"),
-    "rules": ("check_config", "check_spec", "parse_duration", "pick_version", "route_point"),
+    "rules": ("check_config", "check_spec", "pick_version", "route_point"),
     "service": ("Endpoints",),
     "state": ("GatewayState", "read_config"),
     "supervisor": ("GatewayOptions", "GatewayProcess", "GatewaySupervisor", "start_gateway"),
@@ -52,7 +52,6 @@ __all__ = [
     "Route",
     "check_config",
     "check_spec",
-    "parse_duration",
     "pick_version",
     "publish",
     "read_config",

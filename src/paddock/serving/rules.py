@@ -1,34 +1,16 @@
 """Which traffic splits are allowed, and which version a row goes to."""
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from blake3 import blake3
 from msgspec.structs import replace
 
 from paddock.kernel.digest import Digest
-from paddock.kernel.errors import InvalidInput
+from paddock.kernel.durations import is_duration
 from paddock.kernel.refs import parse_ref
 from paddock.serving.records import Endpoint, EndpointConfig, EndpointSpec, Route
 
-_DURATION = re.compile(r"(\d+)([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _WEIGHT_ERROR = 1e-9
-
-
-def parse_duration(text: str) -> timedelta:
-    """Return the time written as a whole number and one of s, m, h, d, w.
-
-    >>> parse_duration("90m")
-    datetime.timedelta(seconds=5400)
-    """
-    match = _DURATION.fullmatch(text)
-    if not match:
-        raise InvalidInput(
-            f"`{text[:40]}` is not a duration; write a number and s, m, h, d or w, such as `1h`"
-        )
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def check_spec(spec: EndpointSpec) -> tuple[str, ...]:
@@ -51,7 +33,7 @@ def check_spec(spec: EndpointSpec) -> tuple[str, ...]:
         faults.append("the shares in `canary` must lie between 0 and 1")
     if list(rollout.canary) != sorted(set(rollout.canary)):
         faults.append("the shares in `canary` must rise")
-    if not _DURATION.fullmatch(rollout.hold_at_least):
+    if not is_duration(rollout.hold_at_least):
         faults.append(f"`hold_at_least` is `{rollout.hold_at_least}`, but must be a duration such as `1h`")
     return tuple(faults)
 

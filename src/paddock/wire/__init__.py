@@ -4,7 +4,7 @@ No web framework in here, and none of the heavy libraries. Requests are strict (
 an error); every route names one permission; errors look the same on every face.
 """
 
-from paddock.wire.errors import RequestRefused
+from paddock.kernel.refusals import RequestRefused
 from paddock.wire.json import DEFAULT_LIMITS, JsonLimits, check_json, decode_json
 from paddock.wire.permissions import LOCAL_GRANTS, Permission, check_permission
 from paddock.wire.problems import PROBLEM_TYPE, answer_problem, describe_problem, describe_unexpected

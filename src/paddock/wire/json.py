@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from paddock.kernel.errors import InvalidInput, LimitExceeded
-from paddock.wire.errors import BodyTooDeep, BodyTooLarge, DuplicateKey, MalformedJson, NumberOutOfRange
+from paddock.kernel.refusals import BodyTooDeep, BodyTooLarge, DuplicateKey, MalformedJson, NumberOutOfRange
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def check_json(body: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> None:
     >>> check_json(b'{"a": 1, "a": 2}')
     Traceback (most recent call last):
     ...
-    paddock.wire.errors.DuplicateKey: an object names the key `a` twice
+    paddock.kernel.refusals.DuplicateKey: an object names the key `a` twice
     """
     if len(body) > limits.max_bytes:
         raise BodyTooLarge(f"the body has {len(body)} bytes; the limit is {limits.max_bytes}")

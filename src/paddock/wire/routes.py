@@ -14,7 +14,7 @@ import msgspec
 
 from paddock.kernel.errors import InvalidInput
 from paddock.kernel.refs import Actor
-from paddock.wire.errors import RequestRefused
+from paddock.kernel.refusals import RequestRefused
 from paddock.wire.permissions import Permission
 from paddock.wire.structs import Request, Resource
 

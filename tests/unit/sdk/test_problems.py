@@ -12,7 +12,7 @@ from paddock.wire.structs import Problem
 
 def tree(kind: type[PaddockError] = PaddockError) -> Iterator[type[PaddockError]]:
     """Yield every class of the tree that a server sends: those of the kernel and of the wire."""
-    if kind.__module__ in ("paddock.kernel.errors", "paddock.wire.errors"):
+    if kind.__module__ in ("paddock.kernel.errors", "paddock.kernel.refusals"):
         yield kind
     for child in kind.__subclasses__():
         yield from tree(child)

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from paddock.kernel.errors import InvalidInput, InvalidSettings, NotFound, PaddockError, Unavailable
+from paddock.kernel.refusals import ServerBusy
 from paddock.sdk.transport import Patience, Transport, address, check_url
 from paddock.wire import describe_problem, structs
-from paddock.wire.errors import ServerBusy
 
 URL = "http://127.0.0.1:8321"
 NO_WAIT = Patience(total_s=5.0, greet_s=0.0, first_wait_s=0.0, most_wait_s=0.0)

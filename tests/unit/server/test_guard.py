@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paddock.kernel.refusals import BadPath, BodyTooLarge, UnsupportedBody
 from paddock.server.guard import (
     Head,
     check_body_type,
@@ -15,7 +16,6 @@ from paddock.server.guard import (
 )
 from paddock.server.limits import ServerLimits
 from paddock.wire import BodyKind, RequestRefused
-from paddock.wire.errors import BadPath, BodyTooLarge, UnsupportedBody
 
 LIMITS = ServerLimits()
 

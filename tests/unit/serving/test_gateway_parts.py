@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from paddock.kernel.digest import digest_bytes
 from paddock.kernel.errors import Conflict, InvalidInput, InvalidSettings, NotFound
+from paddock.kernel.refusals import DuplicateKey
 from paddock.serving import EndpointConfig, GatewayOptions, GatewayState, Route, read_config
 from paddock.serving.gateway.messages import decode_infer
 from paddock.serving.gateway.options import format_arguments, parse_arguments
-from paddock.serving.gateway.refusals import DuplicateKey
 from paddock.serving.publishing import publish
 from paddock.serving.state import write_config
 

@@ -1,12 +1,9 @@
 """Traffic splits: which are allowed, and where a row goes."""
 
-from datetime import timedelta
-
 import msgspec
 import pytest
 
 from paddock.kernel.digest import digest_bytes
-from paddock.kernel.errors import InvalidInput
 from paddock.serving import (
     EndpointConfig,
     EndpointSpec,
@@ -14,7 +11,6 @@ from paddock.serving import (
     Route,
     check_config,
     check_spec,
-    parse_duration,
     pick_version,
     route_point,
 )
@@ -89,18 +85,3 @@ SPECS = [
 def test_faulty_rollout_is_named(rollout, words):
     """A rollout that makes no sense is refused in words."""
     assert any(words in fault for fault in check_spec(EndpointSpec("m@champion", rollout)))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("30s", 30), ("90m", 5400), ("1h", 3600), ("2d", 172_800), ("1w", 604_800)]
-)
-def test_durations(text, expected):
-    """A duration is a whole number and a unit."""
-    assert parse_duration(text) == timedelta(seconds=expected)
-
-
-@pytest.mark.parametrize("text", ["", "h", "1", "1.5h", "-1h", "1 h"])
-def test_wrong_durations(text):
-    """Anything else is refused."""
-    with pytest.raises(InvalidInput, match="is not a duration"):
-        parse_duration(text)

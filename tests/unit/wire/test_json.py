@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paddock.kernel.errors import InvalidInput, LimitExceeded, PaddockError
-from paddock.wire import JsonLimits, check_json, decode_json
-from paddock.wire.errors import (
+from paddock.kernel.refusals import (
     BodyTooDeep,
     BodyTooLarge,
     DuplicateKey,
     MalformedJson,
     NumberOutOfRange,
 )
+from paddock.wire import JsonLimits, check_json, decode_json
 from paddock.wire.structs import LogBatch, StartRun
 
 VALUES = st.recursive(

@@ -6,6 +6,7 @@ import pytest
 
 from paddock.kernel.errors import Forbidden, InvalidInput, InvalidRows, QueueFull
 from paddock.kernel.refs import Actor, ProjectId
+from paddock.kernel.refusals import RequestRefused
 from paddock.wire import (
     LOCAL_GRANTS,
     BodyKind,
@@ -19,7 +20,6 @@ from paddock.wire import (
     describe_problem,
     describe_unexpected,
 )
-from paddock.wire.errors import RequestRefused
 from paddock.wire.structs import Promote, StartRun, StoredObject
 
 ACTOR = Actor(ProjectId("default"), "ann")

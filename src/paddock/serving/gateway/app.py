@@ -11,6 +11,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from paddock.kernel.errors import InvalidRows, LimitExceeded, NotFound, PaddockError, QueueFull
 from paddock.kernel.ids import new_id, parse_id
+from paddock.kernel.refusals import (
+    MethodNotAllowed,
+    NoModel,
+    RouteNotFound,
+)
 from paddock.prediction_log import LabelRecord
 from paddock.serving.gateway.asgi import (
     Answer,
@@ -37,11 +42,6 @@ from paddock.serving.gateway.messages import (
     decode_labels,
 )
 from paddock.serving.gateway.parts import GatewayParts
-from paddock.serving.gateway.refusals import (
-    MethodNotAllowed,
-    NoModel,
-    RouteNotFound,
-)
 from paddock.serving.gateway.rows import MODEL_VERSION, PREDICTION_ID, check_request, parse_time
 from paddock.serving.gateway.scoring import Answered
 from paddock.serving.gateway.status import describe_model, describe_server, describe_status

@@ -7,8 +7,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from paddock.kernel.errors import Detail, InvalidSettings, LimitExceeded, PaddockError, Unavailable
-from paddock.serving.gateway.protocol import TOO_SLOW
-from paddock.serving.gateway.refusals import (
+from paddock.kernel.refusals import (
     HeadersTooLarge,
     MethodNotAllowed,
     MisdirectedRequest,
@@ -16,6 +15,7 @@ from paddock.serving.gateway.refusals import (
     RequestTooSlow,
     UnsupportedBody,
 )
+from paddock.serving.gateway.protocol import TOO_SLOW
 
 Message = MutableMapping[str, object]
 Scope = Mapping[str, object]

@@ -7,8 +7,8 @@ from typing import NoReturn
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from paddock.kernel.refusals import DuplicateKey, MalformedJson, RequestRefused
 from paddock.prediction_log import Scalar
-from paddock.serving.gateway.refusals import DuplicateKey, MalformedJson, RequestRefused
 
 Parameters = dict[str, str | int | float | bool | None]
 

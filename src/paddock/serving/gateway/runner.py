@@ -23,8 +23,8 @@ from paddock.kernel.errors import (
     VerificationFailed,
     WorkerFailed,
 )
+from paddock.kernel.refusals import AnswerTooSlow
 from paddock.models import AsyncModelWorker, Encoder, Golden, PackageManifest, decode_golden
-from paddock.serving.gateway.refusals import AnswerTooSlow
 
 Vector = npt.NDArray[np.float64]
 

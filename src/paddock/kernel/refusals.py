@@ -1,4 +1,4 @@
-"""Requests that are refused before any room sees them.
+"""Requests that a face refuses before any room, or any model, sees them.
 
 RequestRefused               400 unless said otherwise
 ├── MalformedJson            not JSON, or not UTF-8
@@ -17,6 +17,7 @@ RequestRefused               400 unless said otherwise
 CrossSiteRequest             403, sent by a page of another origin
 ServerBusy                   503, all workers and their queue are taken
 AnswerTooSlow                503, the work did not end in time
+NoModel                      503, a gateway has nothing loaded yet
 """
 
 from paddock.kernel.errors import Forbidden, InvalidInput, Unavailable
@@ -97,3 +98,7 @@ class ServerBusy(Unavailable):
 
 class AnswerTooSlow(Unavailable):
     code = "answer_too_slow"
+
+
+class NoModel(Unavailable):
+    code = "no_model"
