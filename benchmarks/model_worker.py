@@ -1,6 +1,7 @@
 """How long a model worker takes to start and to answer: gradient boosting over 25 columns, one thread."""
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from paddock.models import (
     materialize_package,
     save_package,
 )
+from paddock.models.worker.template import WorkerTemplate
 from paddock.objects import MemoryBackend, ObjectStore
 
 ROWS, NUMBERS, INTEGERS, CATEGORIES, TREES = 20_000, 12, 8, 5, 100
@@ -34,7 +36,9 @@ def main() -> None:
     matrix = encode_rows(signature, columns)
     with tempfile.TemporaryDirectory() as folder:
         lay_out(table, signature, matrix, Path(folder))
-        starts = [start_s(Path(folder)) for _ in range(STARTS)]
+        spawned = [start(Path(folder)) for _ in range(STARTS)]
+        with WorkerTemplate() as template:
+            first, *forked = (start(Path(folder), template) for _ in range(STARTS + 1))
         with ModelWorker(Path(folder)) as worker:
             for rows in (1, 1000):
                 worker.predict(matrix[:rows])
@@ -45,7 +49,11 @@ def main() -> None:
     row = {name: values[:1].to_pylist() for name, values in columns.items()}
     thousand = {name: values[:1000].to_pylist() for name, values in columns.items()}
     measurements = [
-        entry(f"start until the model is loaded, median of {STARTS}", float(np.median(starts)), "s"),
+        entry(f"start until the model is loaded, median of {STARTS}", *median_s(spawned, 0)),
+        entry(f"CPU of such a start, median of {STARTS}", *median_s(spawned, 1)),
+        entry("first start from a template, which imports the libraries", *median_s([first], 0)),
+        entry(f"further start from a template, median of {STARTS}", *median_s(forked, 0)),
+        entry(f"CPU of such a start, fork included, median of {STARTS}", *median_s(forked, 1)),
         entry("answer 1 row, p50", 1e3 * percentile(one, 50), "ms"),
         entry("answer 1 row, p99", 1e3 * percentile(one, 99), "ms"),
         entry("answer 1,000 rows, p50", 1e3 * percentile(many, 50), "ms"),
@@ -90,10 +98,23 @@ def lay_out(table: pa.Table, signature: Signature, matrix: npt.NDArray[np.float6
     materialize_package(objects, save_package(objects, package), folder)
 
 
-def start_s(folder: Path) -> float:
+def start(folder: Path, template: WorkerTemplate | None = None) -> tuple[float, float]:
+    """Return how long a start takes, and the CPU time of all processes but this one, in seconds."""
+    before = cpu_s(template.pid) if template and template.pid else 0.0
     started = time.perf_counter()
-    with ModelWorker(folder):
-        return time.perf_counter() - started
+    with ModelWorker(folder, template=template) as worker:
+        lasted = time.perf_counter() - started
+        used = cpu_s(worker.pid) + (cpu_s(template.pid) - before if template else 0.0)
+        return lasted, used
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def median_s(starts: list[tuple[float, float]], place: int) -> tuple[float, str]:
+    return float(np.median([one[place] for one in starts])), "s"
 
 
 def timed(work: Callable[[], object], rounds: int) -> list[float]:

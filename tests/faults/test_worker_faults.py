@@ -33,7 +33,8 @@ from paddock.models import (
 )
 from paddock.models.records import MODEL_FILE
 from paddock.models.worker import protocol
-from paddock.models.worker.process import WorkerProcess
+from paddock.models.worker.process import WorkerProcess, spawn_worker
+from paddock.models.worker.template import WorkerTemplate
 from paddock.objects import MemoryBackend, ObjectStore
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -58,10 +59,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lay_out(make_package(), tmp_path_factory.mktemp("package"))
 
 
+@pytest.fixture(scope="module")
+def running_template() -> Iterator[WorkerTemplate]:
+    with WorkerTemplate() as template:
+        yield template
+
+
+@pytest.fixture(params=["spawned", "forked"])
+def template(request: pytest.FixtureRequest) -> WorkerTemplate | None:
+    """A template to fork from, or None to spawn: what a worker says does not depend on how it came to be."""
+    return request.getfixturevalue("running_template") if request.param == "forked" else None
+
+
 @pytest.fixture
-def worker(folder: Path) -> Iterator[ModelWorker]:
-    with ModelWorker(folder, timeout_s=0.5) as running:
+def worker(folder: Path, template: WorkerTemplate | None) -> Iterator[ModelWorker]:
+    with ModelWorker(folder, timeout_s=0.5, template=template) as running:
         yield running
+
+
+def start_process(folder: Path, template: WorkerTemplate | None) -> WorkerProcess:
+    if template is None:
+        return spawn_worker(folder, digest="", threads=1)
+    return template.fork(folder, digest="", timeout_s=60)
 
 
 def is_gone(pid_handle: int) -> bool:
@@ -71,9 +90,9 @@ def is_gone(pid_handle: int) -> bool:
     return bool(poller.poll(GONE_MS))
 
 
-def test_killed_in_the_middle_of_a_request(folder: Path) -> None:
+def test_killed_in_the_middle_of_a_request(folder: Path, template: WorkerTemplate | None) -> None:
     """SIGKILL while a request is open is a WorkerFailed that says so, and stays one."""
-    with ModelWorker(folder, timeout_s=60) as worker:
+    with ModelWorker(folder, timeout_s=60, template=template) as worker:
         os.kill(worker.pid, signal.SIGSTOP)
         killer = threading.Timer(0.2, os.kill, (worker.pid, signal.SIGKILL))
         killer.start()
@@ -178,9 +197,9 @@ def test_worker_ends_with_its_killed_parent(folder: Path, starter: str) -> None:
     os.close(handle)
 
 
-def test_garbage_ends_the_worker_with_its_last_words(folder: Path) -> None:
+def test_garbage_ends_the_worker_with_its_last_words(folder: Path, template: WorkerTemplate | None) -> None:
     """A frame beyond the limits ends the worker, and its reason reaches the parent."""
-    process = WorkerProcess(folder, digest="", threads=1)
+    process = start_process(folder, template)
     protocol.send_frame(process.connection, process.start_frame)
     frame = protocol.receive_frame(process.connection)
     assert frame is not None
@@ -196,7 +215,7 @@ def test_garbage_ends_the_worker_with_its_last_words(folder: Path) -> None:
 
 def test_matrix_of_a_wrong_size_is_refused_by_the_worker(folder: Path) -> None:
     """The worker believes no count: a payload that is not rows times columns is refused."""
-    process = WorkerProcess(folder, digest="", threads=1)
+    process = spawn_worker(folder, digest="", threads=1)
     protocol.send_frame(process.connection, process.start_frame)
     protocol.receive_frame(process.connection)
 
@@ -258,7 +277,7 @@ def hostile_body(command: str) -> bytes:
     return body.getvalue()
 
 
-def test_hostile_model_file_runs_nothing(tmp_path: Path) -> None:
+def test_hostile_model_file_runs_nothing(tmp_path: Path, template: WorkerTemplate | None) -> None:
     """A file that would run a command is refused although its manifest pins the type it needs."""
     canary = tmp_path / "canary"
     body = hostile_body(f"touch {canary}")
@@ -271,7 +290,7 @@ def test_hostile_model_file_runs_nothing(tmp_path: Path) -> None:
     folder = lay_out(Package(manifest, {**honest.files, MODEL_FILE: body}), tmp_path / "package")
 
     with pytest.raises(Forbidden, match=r"posix\.system"):
-        ModelWorker(folder)
+        ModelWorker(folder, template=template)
 
     assert not canary.exists()
     # the file is a real attack: skops itself, told to trust the type, runs it
@@ -311,6 +330,7 @@ print(json.dumps(results))
 """
 
 
+@pytest.mark.sandbox
 def test_sandbox_leaves_only_reading_the_package(folder: Path, tmp_path: Path) -> None:
     """Inside, the package can be read and modules imported; files, programs and TCP are out of reach."""
     outside = tmp_path / "secret"
@@ -322,11 +342,10 @@ def test_sandbox_leaves_only_reading_the_package(folder: Path, tmp_path: Path) -
             [sys.executable, "-I", "-c", SANDBOXED, *arguments], stdout=subprocess.PIPE, check=True
         )
     results = json.loads(run.stdout)
-    if results["level"] != "full":
-        pytest.skip(f"no full sandbox here: {'; '.join(results['notes'])}")
 
     allowed = {name for name, outcome in results.items() if outcome == "allowed"}
 
+    assert (results["level"], results["notes"]) == ("full", [])
     assert allowed == {"read inside", "lazy import"}
     assert results["connect"] == results["read outside"] == os.strerror(13)
 

@@ -7,6 +7,7 @@ at all. There is no other way in: no pickle, no joblib, no trusting of everythin
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -72,6 +73,11 @@ def load_estimator(body: bytes, pinned: Sequence[str]) -> Estimator:
         EOFError,
     ) as error:
         raise UnreadableFile(f"the model file cannot be loaded: {error}") from error
+
+
+def names_pandas(body: bytes) -> bool:
+    """Tell whether a skops file mentions pandas, as one does whose parts hand frames on by `set_output`."""
+    return b"pandas" in msgspec.json.encode(read_schema(body))
 
 
 def limit_jobs(estimator: Estimator, threads: int) -> None:

@@ -11,7 +11,7 @@ from paddock.models.encode import Columns, Encoder
 from paddock.models.package import load_manifest
 from paddock.models.records import PackageManifest, SandboxLevel
 from paddock.models.worker.client import START_TIMEOUT_S, check_matrix
-from paddock.models.worker.process import WorkerProcess, refused
+from paddock.models.worker.process import WorkerProcess, refused, spawn_worker
 from paddock.models.worker.protocol import (
     LENGTHS,
     Answer,
@@ -77,7 +77,7 @@ class AsyncModelWorker:
     ) -> "AsyncModelWorker":
         """Start the process and return when its model is loaded; raises as `ModelWorker` does."""
         manifest = load_manifest(folder, digest=digest)
-        process = WorkerProcess(folder, digest=digest, threads=threads)
+        process = spawn_worker(folder, digest=digest, threads=threads)
         try:
             async with asyncio.timeout(start_timeout_s):
                 link = await _open_link(process)

@@ -1,5 +1,6 @@
 """A model in a process of its own, asked synchronously."""
 
+import logging
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -8,7 +9,7 @@ from paddock.kernel.errors import InvalidInput, LimitExceeded, PaddockError, Wor
 from paddock.models.encode import Columns, Encoder
 from paddock.models.package import load_manifest
 from paddock.models.records import SandboxLevel
-from paddock.models.worker.process import WorkerProcess, refused
+from paddock.models.worker.process import WorkerProcess, refused, spawn_worker
 from paddock.models.worker.protocol import (
     MAX_PAYLOAD_BYTES,
     Answer,
@@ -24,18 +25,23 @@ from paddock.models.worker.protocol import (
     receive_frame,
     send_frame,
 )
+from paddock.models.worker.template import WorkerTemplate
 
 START_TIMEOUT_S = 120.0
+_LOG = logging.getLogger(__name__)
 
 
 class ModelWorker:
     """Answers with the model of a package folder; the process starts here and ends with `close`.
 
     digest: of the package; given, the manifest must have it. threads: of the estimator.
-    timeout_s: longest time for one answer, after which the worker is killed. Calls from several threads
-    wait for each other. Raises IntegrityError when the folder's bytes are not those of the manifest,
-    Forbidden for types that may not be loaded, UnreadableFile for a broken model file, WorkerFailed
-    when the process died or did not answer; after a WorkerFailed every further call raises it again.
+    timeout_s: longest time for one answer, after which the worker is killed. template: forks the worker
+    when the package takes a matrix and one thread is asked for; where it cannot, and for every other
+    package, a fresh interpreter is started, with the same answers and the same sandbox. Calls from
+    several threads wait for each other. Raises IntegrityError when the folder's bytes are not those of
+    the manifest, Forbidden for types that may not be loaded, UnreadableFile for a broken model file,
+    WorkerFailed when the process died or did not answer; after a WorkerFailed every further call raises
+    it again.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class ModelWorker:
         threads: int = 1,
         timeout_s: float = 30.0,
         start_timeout_s: float = START_TIMEOUT_S,
+        template: WorkerTemplate | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = load_manifest(folder, digest=digest)
@@ -54,7 +61,10 @@ class ModelWorker:
         self._lock = threading.Lock()
         self._request_id = 0
         self._failure: PaddockError | None = None
-        self._process = WorkerProcess(folder, digest=digest, threads=threads)
+        if template is not None and threads == 1 and self.manifest.input == "matrix":
+            self._process = _fork_or_spawn(template, folder, digest, start_timeout_s)
+        else:
+            self._process = spawn_worker(folder, digest=digest, threads=threads)
         header, _ = self._exchange(self._process.start_frame, memoryview(b""), start_timeout_s)
         if not isinstance(header, Ready):
             self.close()
@@ -67,8 +77,8 @@ class ModelWorker:
 
     @property
     def has_failed(self) -> bool:
-        """Whether every further call would raise."""
-        return self._failure is not None
+        """Whether every further call would raise, also when the process has ended unasked."""
+        return self._failure is not None or self._process.has_ended
 
     @property
     def sandbox_level(self) -> SandboxLevel:
@@ -134,6 +144,14 @@ class ModelWorker:
     def _fail(self, reason: str) -> WorkerFailed:
         self._failure = failure = self._process.describe_failure(reason)
         return failure
+
+
+def _fork_or_spawn(template: WorkerTemplate, folder: Path, digest: str, timeout_s: float) -> WorkerProcess:
+    try:
+        return template.fork(folder, digest=digest, timeout_s=timeout_s)
+    except WorkerFailed as failure:
+        _LOG.warning("worker.template_failed", extra={"reason": failure.message})
+        return spawn_worker(folder, digest=digest, threads=1)
 
 
 def check_matrix(matrix: Vector, columns: int) -> Vector:

@@ -1,4 +1,4 @@
-"""Start, watch and end one worker process; shared by the sync and the async client."""
+"""Start, watch and end one process at the other end of a socket; shared by the clients and the template."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import deque
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from paddock.kernel.errors import (
     Forbidden,
@@ -25,8 +25,8 @@ from paddock.models.worker.protocol import FrameError, Header, Refusal, Start
 LAST_LINES = 20
 # `-I` keeps the environment, the working folder and user packages out; the checkout is added by path.
 _BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from paddock.models.worker.__main__ import main; sys.exit(main(int(sys.argv[2])))"
+    "import sys; sys.path.insert(0, sys.argv[1]); from importlib import import_module; "
+    "sys.exit(import_module(sys.argv[2]).main(int(sys.argv[3])))"
 )
 _ERRORS: dict[str, type[PaddockError]] = {
     kind.code: kind
@@ -34,81 +34,118 @@ _ERRORS: dict[str, type[PaddockError]] = {
 }
 
 
-class WorkerProcess:
-    """A started process and the parent's end of its socketpair."""
+class Child(Protocol):
+    """A process whose end can be awaited, whoever is its parent in the eyes of the kernel."""
 
-    def __init__(self, folder: Path, *, digest: str, threads: int) -> None:
-        parent_end, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.connection = parent_end
-        self.folder = folder
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def status(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs, and when nobody could say."""
+        ...
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Return whether it has ended, at the latest after `timeout_s`; None is no limit."""
+        ...
+
+    def kill(self) -> None:
+        """Send SIGKILL; nothing when it has ended."""
+        ...
+
+    def describe_end(self) -> str:
+        """Return how it ended: `was ended by SIGKILL`."""
+        ...
+
+
+class LinkedProcess:
+    """A process, this end of the socketpair it serves, and the last lines it wrote to stderr.
+
+    noun: what to call it in errors. The process ends by itself when `connection` is closed.
+    """
+
+    def __init__(self, child: Child, connection: socket.socket, stderr: IO[bytes], noun: str) -> None:
+        self.connection = connection
+        self._child = child
+        self._noun = noun
+        self._stderr = stderr
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        try:
-            self._process = self._spawn(child_end, threads)
-        except OSError as error:
-            parent_end.close()
-            raise WorkerFailed(f"the model worker could not be started: {error}") from error
-        finally:
-            child_end.close()
         self._drain = threading.Thread(target=self._keep_last_lines, daemon=True)
         self._drain.start()
-        self.start_frame = Start(
-            folder=str(folder.resolve()),
-            digest=digest,
-            threads=threads,
-            parent_pid=os.getpid(),
-            # The kernel's signal comes when the starting *thread* ends, so only the main thread may ask
-            # for it; a worker started by another one ends by the closed connection.
-            die_with_parent=_is_main_thread(),
-        )
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._child.wait(0)
 
     def end(self, grace_s: float) -> None:
         """Hang up, wait up to `grace_s` for the process to go, then kill it. Safe to call again."""
         self.connection.close()
-        try:
-            self._process.wait(timeout=grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if not self._child.wait(grace_s):
+            self._child.kill()
+            self._child.wait(None)
         self._drain.join(timeout=1.0)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._stderr.close()
 
     def describe_failure(self, reason: str) -> WorkerFailed:
         """End the process and return the error that says why, with its last words."""
-        self._process.poll()
-        if self._process.returncode is None and reason == "":
-            self.end(grace_s=2.0)
-        else:
-            self.end(grace_s=0.0)
-        status = self._process.returncode
-        words = reason or _describe_status(status)
+        is_ending = reason == ""
+        self.end(grace_s=2.0 if is_ending else 0.0)
+        words = reason or self._child.describe_end()
         lines = tuple(self._last_lines)
         last = f": {lines[-1][:300]}" if lines else ""
-        return WorkerFailed(f"the model worker {words}{last}", problems=lines, pid=self.pid, status=status)
-
-    def _spawn(self, child_end: socket.socket, threads: int) -> "subprocess.Popen[bytes]":
-        source = Path(__file__).resolve().parents[3]
-        return subprocess.Popen(  # noqa: S603  our own interpreter and arguments
-            [sys.executable, "-I", "-c", _BOOT, str(source), str(child_end.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=worker_environment(threads),
-            pass_fds=(child_end.fileno(),),
-            cwd="/",
-            start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in order
+        return WorkerFailed(
+            f"the {self._noun} {words}{last}", problems=lines, pid=self.pid, status=self._child.status
         )
 
     def _keep_last_lines(self) -> None:
-        stream: IO[bytes] | None = self._process.stderr
-        if stream is None:
-            return
-        for line in stream:
+        for line in self._stderr:
             self._last_lines.append(line[:2000].decode(errors="replace").rstrip())
+
+
+class WorkerProcess(LinkedProcess):
+    """A process that loads one model; `start_frame` is the first frame to send it."""
+
+    def __init__(
+        self, child: Child, connection: socket.socket, stderr: IO[bytes], start_frame: Start
+    ) -> None:
+        super().__init__(child, connection, stderr, "model worker")
+        self.start_frame = start_frame
+
+
+def spawn_worker(folder: Path, *, digest: str, threads: int) -> WorkerProcess:
+    """Start a worker as a fresh interpreter."""
+    child, connection, stderr = spawn("paddock.models.worker.__main__", socket.SOCK_STREAM, threads)
+    start_frame = Start(
+        folder=str(folder.resolve()),
+        digest=digest,
+        threads=threads,
+        parent_pid=os.getpid(),
+        # The kernel's signal comes when the starting *thread* ends, so only the main thread may ask
+        # for it; a worker started by another one ends by the closed connection.
+        die_with_parent=_is_main_thread(),
+    )
+    return WorkerProcess(child, connection, stderr, start_frame)
+
+
+def spawn(module: str, kind: socket.SocketKind, threads: int) -> tuple[Child, socket.socket, IO[bytes]]:
+    """Start an interpreter that calls `main` of `module` with the number of its end of a socketpair.
+
+    Returns it with the parent's end and its stderr. Raises WorkerFailed when it cannot be started.
+    """
+    parent_end, child_end = socket.socketpair(socket.AF_UNIX, kind)
+    try:
+        process = _popen(module, child_end, threads)
+    except OSError as error:
+        parent_end.close()
+        raise WorkerFailed(f"the model worker could not be started: {error}") from error
+    finally:
+        child_end.close()
+    assert process.stderr is not None, "asked for as a pipe"
+    return _SpawnedChild(process), parent_end, process.stderr
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -129,15 +166,62 @@ def refused(reply: Header) -> PaddockError:
     return _ERRORS.get(reply.code, WorkerFailed)(reply.message)
 
 
+def describe_status(status: int) -> str:
+    """Return an exit status in words.
+
+    >>> describe_status(-9), describe_status(3)
+    ('was ended by SIGKILL', 'ended with status 3')
+    """
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"was ended by {name}"
+
+
+class _SpawnedChild:
+    """A child of this process."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        return self._process.poll()
+
+    def wait(self, timeout_s: float | None) -> bool:
+        try:
+            self._process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def describe_end(self) -> str:
+        return describe_status(self._process.wait())
+
+
+def _popen(module: str, child_end: socket.socket, threads: int) -> "subprocess.Popen[bytes]":
+    source = Path(__file__).resolve().parents[3]
+    return subprocess.Popen(  # noqa: S603  our own interpreter and arguments
+        [sys.executable, "-I", "-c", _BOOT, str(source), module, str(child_end.fileno())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=worker_environment(threads),
+        pass_fds=(child_end.fileno(),),
+        cwd="/",
+        start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in order
+    )
+
+
 def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
-
-
-def _describe_status(status: int | None) -> str:
-    if status is not None and status < 0:
-        try:
-            name = signal.Signals(-status).name
-        except ValueError:
-            name = f"signal {-status}"
-        return f"was ended by {name}"
-    return f"ended with status {status}"
