@@ -9,6 +9,7 @@ from typing import Protocol
 
 from paddock.kernel.errors import IntegrityError, NotFound
 from paddock.pipelines import rules
+from paddock.pipelines.failures import STOPS, format_error
 from paddock.pipelines.fingerprint import fingerprint
 from paddock.pipelines.graph import StepCall
 from paddock.pipelines.inputs import Inputs, StepValue, keep_value, restore_value, take_inputs
@@ -40,11 +41,15 @@ class StepStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """How a step ended. value: None for one that failed, or whose value nobody needs any more."""
+    """How a step ended.
+
+    value: None for one that failed, or whose value nobody needs any more. stop: what it raised to end the
+    whole process, None for any other end.
+    """
 
     step: StepRun
     value: StepValue | None
-    is_interrupt: bool = False
+    stop: BaseException | None = None
 
     @property
     def has_value(self) -> bool:
@@ -67,8 +72,11 @@ class Attempts:
         """Return the cached output of the call if there is a sound one, else run the step."""
         values = {position: outcome.value for position, outcome in needed.items() if outcome.value}
         queued = replace(self.queued[call.position], started_at=self.now())
-        inputs = take_inputs(call, values)
-        parts, problem = self._key_parts(call, inputs)
+        try:  # reading them calls foreign code, too
+            inputs = take_inputs(call, values)
+            parts, problem = self._key_parts(call, inputs)
+        except BaseException as error:  # noqa: BLE001 - the step cannot have its inputs: its outcome
+            return self._failed(queued, error, StepLog())
         step = replace(queued, inputs=tuple(inputs.inputs), reason=problem)
         if parts is not None:
             step = replace(step, cache_key=rules.cache_key(parts), code_digest=parts.code_digest)
@@ -127,10 +135,10 @@ class Attempts:
         try:
             with capture_log(log):
                 output = call.step.call(inputs.arguments)
+            value = keep_value(step.name, output)
+            problem = self._why_not_kept(inputs, value) if parts is not None else step.reason
         except BaseException as error:  # noqa: BLE001 - a step is foreign code: what it raises is its outcome
             return self._failed(step, error, log)
-        value = keep_value(step.name, output)
-        problem = self._why_not_kept(inputs, value) if parts is not None else step.reason
         done = replace(
             step,
             state="succeeded",
@@ -156,10 +164,10 @@ class Attempts:
         # the first two frames are ours
         frames = _after(_after(error.__traceback__))
         log.write("".join(traceback.format_exception(type(error), error, frames)))
-        reason = rules.clean_text("".join(traceback.format_exception_only(error)).strip())
+        reason = rules.clean_text(format_error(error))
         failed = replace(step, state="failed", ended_at=self.now(), reason=reason)
         self.store.note(failed, log=log.text())
-        return StepOutcome(failed, None, is_interrupt=isinstance(error, KeyboardInterrupt))
+        return StepOutcome(failed, None, stop=error if isinstance(error, STOPS) else None)
 
 
 def _after(frames: TracebackType | None) -> TracebackType | None:

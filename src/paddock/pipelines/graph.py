@@ -76,10 +76,14 @@ class StepCall:
 
 @dataclass(slots=True)
 class Graph:
-    """Step calls in the order they were made, and what the pipeline function returned."""
+    """Step calls in the order they were made, and what the pipeline function returned.
+
+    kept: positions of the steps whose values are part of the output.
+    """
 
     nodes: list[StepCall] = field(default_factory=list)
     output: object = None
+    kept: frozenset[int] = frozenset()
 
     def add(self, step: StepLike, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Node:
         """Append a call and return the node that stands for its value."""
@@ -100,13 +104,20 @@ building: ContextVar[Graph | None] = ContextVar("building", default=None)
 
 
 def build_graph(function: Callable[..., object], params: Mapping[str, object]) -> Graph:
-    """Call a pipeline function with `params` and return the graph of the steps it called."""
+    """Call a pipeline function with `params` and return the graph of the steps it called.
+
+    Raises whatever the function raises; InvalidInput when it returns what no run can give a value for.
+    """
     graph = Graph()
     token = building.set(graph)
     try:
         graph.output = function(**params)
     finally:
         building.reset(token)
+    nodes = tuple(find_nodes(graph.output))
+    if any(node.graph is not graph for node in nodes):
+        raise InvalidInput("the pipeline returns a value of another pipeline run")
+    graph.kept = frozenset(node.position for node in nodes)
     return graph
 
 
@@ -147,11 +158,15 @@ def replace_nodes(value: object, resolve: Callable[[Node], object]) -> object:
 
 
 def take_part(value: object, path: tuple[str | int, ...]) -> object:
-    """Return the part of `value` that a node's path names.
+    """Return the part of `value` that a node's path names; raises InvalidInput where it has none.
 
     >>> take_part({"scores": [0.7, 0.8]}, ("scores", 1))
     0.8
     """
     for part in path:
-        value = cast("Mapping[str | int, object]", value)[part]  # no such part: the step that asks fails
+        try:
+            value = cast("Mapping[str | int, object]", value)[part]
+        except (LookupError, TypeError) as error:
+            kind = type(value).__name__
+            raise InvalidInput(f"a value of type `{kind}` has no part `[{part!r}]`") from error
     return value

@@ -60,7 +60,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRun:
-    """One run of a pipeline. params: as text, for people; reason: why it failed, in words."""
+    """One run of a pipeline.
+
+    params: as text, for people; reason: why it failed, in words; cause: what the pipeline function itself
+    raised, absent for a run whose steps failed or that was read back from the store.
+    """
 
     pipeline_run_id: str
     pipeline: str
@@ -72,13 +76,14 @@ class PipelineRun:
     reason: str = ""
     steps: tuple[StepRun, ...] = ()
     returned: Output | None = field(default=None, compare=False, repr=False)
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
 
     @property
     def output(self) -> object:
         """What the pipeline function returned, with values where it had steps.
 
-        Raises Conflict when the run did not succeed, or was read from the store (then each step's
-        value is at `Pipelines.load_output`).
+        Raises Conflict when the run did not succeed, from what its function raised, or was read from the
+        store (then each step's value is at `Pipelines.load_output`).
         """
         if self.returned is not None:
             return self.returned.value
@@ -88,7 +93,9 @@ class PipelineRun:
                 hint="Pipelines.load_output(step_run_id)",
             )
         detail = f": {self.reason}" if self.reason else ""
-        raise Conflict(f"pipeline `{self.pipeline}` {_SENTENCE[self.status]}{detail}", pipeline=self.pipeline)
+        raise Conflict(
+            f"pipeline `{self.pipeline}` {_SENTENCE[self.status]}{detail}", pipeline=self.pipeline
+        ) from self.cause
 
     def get_step(self, name: str) -> StepRun:
         """Return the step run of that name, or raise KeyError."""

@@ -17,7 +17,9 @@ class Outcome(Protocol):
     def has_value(self) -> bool: ...
 
     @property
-    def is_interrupt(self) -> bool: ...
+    def stop(self) -> BaseException | None:
+        """What the step raised to end the whole process, or None."""
+        ...
 
     def without_value(self) -> Self:
         """Return the same outcome without the value, to let its memory go."""
@@ -40,8 +42,9 @@ def run_graph(
     run: given the outcomes of the calls it needs; must not raise but for faults of Paddock itself, which end
     the whole run. skip: makes the outcome of a call (first) that needs one without a value (second).
     keep: positions whose values are still needed at the end; any other value is let go after its last taker.
-    A step that fails stops only those that need it. Steps run in daemon threads: on KeyboardInterrupt this
-    returns to the caller at once, and a step that cannot be stopped does not hold up the process's end.
+    A step that fails stops only those that need it; what an outcome has as `stop` is raised here. Steps run
+    in daemon threads: on KeyboardInterrupt this returns to the caller at once, and a step that cannot be
+    stopped does not hold up the process's end.
     """
     state = _State(calls, run, skip, keep)
     while not state.is_done:
@@ -88,8 +91,8 @@ class _State(Generic[T]):
         self.running -= 1
         if isinstance(outcome, BaseException):
             raise outcome
-        if outcome.is_interrupt:
-            raise KeyboardInterrupt
+        if outcome.stop is not None:
+            raise outcome.stop
         self._settle(call, outcome)
 
     def _work(self, call: StepCall, needed: Mapping[int, T]) -> None:

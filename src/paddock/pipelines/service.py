@@ -27,7 +27,8 @@ from paddock.objects import ObjectStore
 from paddock.pipelines import rules, sql
 from paddock.pipelines.attempt import Attempts, StepOutcome
 from paddock.pipelines.decorators import AnyPipeline, load_pipeline
-from paddock.pipelines.graph import Graph, Node, build_graph, find_nodes, replace_nodes, take_part
+from paddock.pipelines.failures import STOPS, explain_end, find_own_place, format_error
+from paddock.pipelines.graph import Graph, Node, build_graph, replace_nodes, take_part
 from paddock.pipelines.inputs import Inputs
 from paddock.pipelines.logs import routed_output
 from paddock.pipelines.recorder import Batch, Recorder
@@ -66,19 +67,26 @@ class Pipelines:
         """Run a pipeline and return the run; `output` of it is what the pipeline function returned.
 
         A failing step is no exception: the run has status `failed` and says why; steps that do not need it
-        finish first. parallel: steps at the same time. key: a run of this key that succeeded is returned as
-        it is; one that did not is run again. Ctrl-C marks the run `killed` and goes on as KeyboardInterrupt.
-        Raises InvalidInput for unknown or missing params, and what the pipeline function itself raises.
+        finish first. The same when the pipeline function itself fails, but an error of Paddock in it is
+        raised as it is, after the run was recorded. parallel: steps at the same time. key: a run of this key
+        that succeeded is returned as it is; one that did not is run again. Ctrl-C and SystemExit mark the
+        run `killed` and go on. Raises InvalidInput for unknown or missing params.
         """
         given = dict(params or {})
         pipeline.check_params(given)
         if parallel < 1:
             raise InvalidInput(f"at least 1 step must run at a time, not {parallel}")
-        graph = build_graph(pipeline.function, given)
         request = sql.Request(key, _request_digest(pipeline.name, given) if key else "")
         earlier = self._find_earlier(request)
+        try:
+            graph = build_graph(pipeline.function, given)
+        except BaseException as error:
+            run = self._end_unplanned(self._start(pipeline.name, given, Graph(), request), error)
+            if isinstance(error, (*STOPS, PaddockError)):
+                raise
+            return run
         if earlier is not None:
-            with suppress(NoSerializerError, NotFound, IntegrityError):
+            with suppress(NoSerializerError, NotFound, IntegrityError, InvalidInput):
                 return replace(earlier, returned=Output(self._load_output_of(graph, earlier)))
         return self._run_graph(graph, self._start(pipeline.name, given, graph, request), parallel)
 
@@ -174,28 +182,30 @@ class Pipelines:
     def _run_graph(self, graph: Graph, run: PipelineRun, parallel: int) -> PipelineRun:
         recorder = Recorder(self._write_batch)
         store = StoredSteps(self._bodies(), recorder)
-        attempts = Attempts(store, run.steps, _environment_digest(), self.clock.now)
-        keep = frozenset(node.position for node in find_nodes(graph.output))
         try:
+            attempts = Attempts(store, run.steps, _environment_digest(), self.clock.now)
             with routed_output():
                 outcomes = run_graph(
-                    graph.nodes, parallel=parallel, run=attempts.run, skip=attempts.skip, keep=keep
+                    graph.nodes, parallel=parallel, run=attempts.run, skip=attempts.skip, keep=graph.kept
                 )
-            rest = recorder.close()
-        except KeyboardInterrupt:
-            self._end(run, "killed", "interrupted", recorder.close())
-            raise
-        except BaseException as error:  # a fault of the store or of Paddock, not of a step
+            ending = _settle(graph, outcomes)
+            self._end(run, ending.status, ending.reason, recorder.close())
+        except BaseException as error:  # told to stop, or a fault of the store or of Paddock, not of a step
             with suppress(PaddockError):  # the store may refuse this, too; the first error counts
-                self._end(run, "failed", f"{type(error).__name__}: {error}", Batch())
+                self._end(run, *explain_end(error), recorder.close() if isinstance(error, STOPS) else Batch())
             raise
         finally:
             recorder.stop()
-        steps = tuple(outcome.step for outcome in outcomes)
-        status, reason = rules.decide_status(steps)
-        self._end(run, status, reason, rest)
         ended = self.get_run(run.pipeline_run_id)
-        return replace(ended, returned=_output(graph, outcomes)) if status == "succeeded" else ended
+        return replace(ended, returned=ending.returned, cause=ending.cause)
+
+    def _end_unplanned(self, run: PipelineRun, error: BaseException) -> PipelineRun:
+        """End a run whose pipeline function raised before there was a graph."""
+        status, words = explain_end(error)
+        place = find_own_place(error)
+        reason = f"the pipeline function failed: {words}" if status == "failed" else words
+        self._end(run, status, f"{reason} ({place})" if place else reason, Batch())
+        return replace(self.get_run(run.pipeline_run_id), cause=error)
 
     def _end(self, run: PipelineRun, status: PipelineStatus, reason: str, rest: Batch) -> None:
         now = self.clock.now()
@@ -235,10 +245,13 @@ class Pipelines:
     def _load_output_of(self, graph: Graph, run: PipelineRun) -> object:
         bodies = self._bodies()
 
+        steps = {step.name: step for step in run.steps}
+
         def resolve(node: Node) -> object:
-            step = run.steps[node.position]
-            if not step.output_digest:
-                raise NotFound(f"step `{step.name}` has no output in the store")
+            name = graph.nodes[node.position].name
+            step = steps.get(name)  # the pipeline may have other steps since
+            if step is None or not step.output_digest:
+                raise NotFound(f"step `{name}` has no output in the store")
             value = load_value(step.output_kind, bodies.read_body(step.output_digest))
             return take_part(value, node.path)
 
@@ -301,6 +314,26 @@ def _write_rest(tx: Transaction, batch: Batch, stamp: sql.Stamp) -> None:
         sql.set_steps(tx, tuple(batch.steps.values()), stamp)
     if batch.entries:
         sql.set_entries(tx, tuple(batch.entries.values()), stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run ended whose steps have all ended."""
+
+    status: PipelineStatus
+    reason: str
+    returned: Output | None = None
+    cause: BaseException | None = None
+
+
+def _settle(graph: Graph, outcomes: Sequence[StepOutcome]) -> _Ending:
+    status, reason = rules.decide_status(tuple(outcome.step for outcome in outcomes))
+    if status != "succeeded":
+        return _Ending(status, reason)
+    try:
+        return _Ending(status, reason, _output(graph, outcomes))
+    except Exception as error:  # noqa: BLE001 - the parts of a foreign value are taken by foreign code
+        return _Ending("failed", f"its output: {format_error(error)}", cause=error)
 
 
 def _output(graph: Graph, outcomes: Sequence[StepOutcome]) -> Output:

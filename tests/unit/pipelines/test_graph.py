@@ -77,10 +77,20 @@ def test_node_of_another_pipeline_is_refused() -> None:
         build_graph(lambda: double(kept[0]), {})  # type: ignore[arg-type]
 
 
+def test_output_of_another_pipeline_is_refused() -> None:
+    """A pipeline cannot return a node kept from another one, whose value it will not have."""
+    kept = build_graph(lambda: double(1), {}).output
+
+    with pytest.raises(InvalidInput, match="returns a value of another pipeline run"):
+        build_graph(lambda: [double(1), kept], {})
+
+
 def test_node_in_a_set_is_refused() -> None:
     """A set would hide the node, so it is an error and not a surprise."""
     with pytest.raises(InvalidInput, match="in a set"):
         build_graph(lambda: add({double(1)}), {})  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="in a set"):
+        build_graph(lambda: {double(1)}, {})
 
 
 def test_wrong_arguments_fail_as_the_function_does() -> None:

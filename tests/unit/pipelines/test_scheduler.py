@@ -1,7 +1,7 @@
 """Which step runs when."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -24,11 +24,11 @@ class Ended:
 
     seen: tuple[int, ...]
     has_value: bool = True
-    is_interrupt: bool = False
+    stop: BaseException | None = None
     is_light: bool = False
 
     def without_value(self) -> "Ended":
-        return Ended(self.seen, self.has_value, self.is_interrupt, is_light=True)
+        return Ended(self.seen, self.has_value, self.stop, is_light=True)
 
 
 def _calls(*needs: set[int]) -> list[StepCall]:
@@ -118,11 +118,16 @@ def test_fault_outside_a_step_reaches_the_caller(error: BaseException) -> None:
         run_graph(_calls(set()), parallel=1, run=run, skip=_skip)
 
 
-def test_interrupted_step_interrupts_the_caller() -> None:
-    """An outcome that is an interrupt becomes KeyboardInterrupt."""
-    run: Callable[[StepCall, Mapping[int, Ended]], Ended] = lambda call, needed: Ended(  # noqa: E731
-        (), has_value=False, is_interrupt=True
-    )
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(3)])
+def test_step_that_stops_the_process_stops_the_caller(stop: BaseException) -> None:
+    """What a step raised to end the process is raised in the caller's thread, and no other step starts."""
+    ran: list[int] = []
 
-    with pytest.raises(KeyboardInterrupt):
-        run_graph(_calls(set()), parallel=1, run=run, skip=_skip)
+    def run(call: StepCall, needed: Mapping[int, Ended]) -> Ended:
+        ran.append(call.position)
+        return Ended((), has_value=False, stop=stop)
+
+    with pytest.raises(type(stop)) as caught:
+        run_graph(_calls(set(), set()), parallel=1, run=run, skip=_skip)
+    assert caught.value is stop
+    assert ran == [0]

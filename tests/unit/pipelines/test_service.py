@@ -520,3 +520,20 @@ def test_store_that_fails_ends_the_run_with_its_error(pipelines: Pipelines, meta
         pipelines.run(train)
 
     assert pipelines.list_runs().runs[0].status == "failed"
+
+
+REFUSE_SUCCESS = {
+    "SqliteMetadata": "CREATE TRIGGER refuse BEFORE UPDATE ON pipeline_runs WHEN new.status = 'succeeded' "
+    "BEGIN SELECT RAISE(ABORT, 'no success'); END",
+    "PostgresMetadata": "ALTER TABLE pipeline_runs ADD CONSTRAINT refuse CHECK (status <> 'succeeded')",
+}
+
+
+def test_last_write_that_fails_ends_the_run_with_its_error(pipelines: Pipelines, metadata: Metadata) -> None:
+    """When the end of a run cannot be written as it was, the run is not left open."""
+    metadata.write(lambda tx: tx.execute(REFUSE_SUCCESS[type(metadata).__name__]))
+
+    with pytest.raises(Exception, match=r"refuse|no success"):
+        pipelines.run(train)
+
+    assert pipelines.list_runs().runs[0].status == "failed"
