@@ -1,20 +1,21 @@
-"""Gateways, workers and parents that die, ports that are taken, disks that are full."""
+"""Gateways, workers and parents that die, ports that are taken, clients that stay, disks that are full."""
 
+import json
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.client import HTTPException
+from itertools import cycle
 from pathlib import Path
 
 import pytest
-from gateway_kit import Client, Fleet, make_fleet, make_rows
+from gateway_kit import Client, Fleet, infer_body, make_fleet, make_rows, running, wait_until
 
 from paddock.kernel.errors import StoreInUse
 from paddock.prediction_log import read_predictions
@@ -27,24 +28,6 @@ MOMENTS = int(os.environ.get("PADDOCK_KILL_MOMENTS", "4"))
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
     return make_fleet()
-
-
-@contextmanager
-def running(state: Path, **options: object) -> Iterator[tuple[GatewayProcess, Client]]:
-    with start_gateway(GatewayOptions(state=state, port=0, **options)) as gateway:
-        gateway.wait_ready()
-        client = Client(gateway.url)
-        try:
-            yield gateway, client
-        finally:
-            client.close()
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.02)
 
 
 def is_running(pid: int) -> bool:
@@ -200,9 +183,7 @@ def test_port_in_use_names_the_process(tmp_path):
         port = taken.getsockname()[1]
         gateway = start_gateway(GatewayOptions(state=tmp_path, port=port))
 
-        with pytest.raises(
-            StoreInUse, match=rf"port {port} on 127.0.0.1 is in use by process {os.getpid()} \("
-        ):
+        with pytest.raises(StoreInUse, match=rf"^port {port} is in use by process {os.getpid()} \("):
             gateway.wait_listening()
 
 
@@ -224,7 +205,7 @@ def test_other_addresses_than_loopback_are_refused(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert result.returncode == 2
-    assert "error: the gateway listens on loopback only, not on `0.0.0.0`" in result.stderr
+    assert "error: `host` is `0.0.0.0`, which other machines can reach" in result.stderr
 
 
 def test_sigterm_lets_requests_finish(fleet, tmp_path):
@@ -245,6 +226,83 @@ def test_sigterm_lets_requests_finish(fleet, tmp_path):
 
     assert [reply.status for reply in replies] == [200]
     assert gateway.exit_code == 0
+
+
+def test_idle_connections_do_not_hold_up_a_stop(fleet, tmp_path):
+    """SIGTERM closes connections without a request, and the gateway ends while clients still hold them."""
+    fleet.publish(tmp_path, {1: 1.0})
+
+    with running(tmp_path) as (gateway, client):
+        client.infer(GOOD)
+        connections = [connect(gateway) for _ in range(20)]
+        for used in connections[:10]:
+            used.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert read_to(used, b"OK").startswith(b"HTTP/1.1 200")
+        os.kill(gateway.pid, signal.SIGTERM)
+        wait_until(lambda: gateway.exit_code is not None)
+        rests = [connection.recv(4096) for connection in connections]
+        for connection in connections:
+            connection.close()
+
+    assert gateway.exit_code == 0
+    assert rests == [b""] * 20
+    assert "graceful" not in (tmp_path / "gateway.log").read_text()
+
+
+def test_client_that_sends_half_a_request_does_not_hold_up_a_stop(fleet, tmp_path):
+    """A request whose body does not come is answered with 408 when the gateway stops."""
+    fleet.publish(tmp_path, {1: 1.0})
+    head = b"POST /v2/models/delay/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+
+    with running(tmp_path) as (gateway, client), connect(gateway) as half:
+        half.sendall(head)
+        wait_until(lambda: client.get("/health").status == 200)
+        os.kill(gateway.pid, signal.SIGTERM)
+        answer = read_to(half)
+        wait_until(lambda: gateway.exit_code is not None)
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert gateway.exit_code == 0
+
+
+def test_client_that_does_not_read_does_not_hold_up_a_stop(fleet, tmp_path):
+    """Answers that nobody reads are given up when the gateway stops, without a report of a failure."""
+    fleet.publish(tmp_path, {1: 1.0})
+    body = json.dumps(infer_body(make_rows(9000))).encode()
+    head = f"POST /v2/models/delay/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    whole = head.encode() + body
+    requests = cycle([whole[at : at + 1024] for at in range(0, len(whole), 1024)])
+
+    with running(tmp_path) as (gateway, client), connect(gateway, receive_bytes=4096) as deaf:
+        while select.select([], [deaf], [], 2.0)[1]:  # until nothing more is taken: the answers are stuck
+            deaf.sendall(next(requests))
+        os.kill(gateway.pid, signal.SIGTERM)
+        wait_until(lambda: gateway.exit_code is not None)
+        client.close()
+
+    assert gateway.exit_code == 0
+    assert "graceful" not in (tmp_path / "gateway.log").read_text()
+
+
+def connect(gateway: GatewayProcess, receive_bytes: int = 0) -> socket.socket:
+    """Return a connection whose kernel buffer for answers is as small as asked for; 0: as it is."""
+    connection = socket.socket()
+    connection.settimeout(60)
+    if receive_bytes:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.connect(("127.0.0.1", port_of(gateway.url)))
+    return connection
+
+
+def read_to(connection: socket.socket, ending: bytes = b"") -> bytes:
+    """Return what comes up to `ending`, or else up to the end of the connection."""
+    data = b""
+    while not ending or not data.endswith(ending):
+        part = connection.recv(4096)
+        if not part:
+            break
+        data += part
+    return data
 
 
 def test_full_disk_refuses_with_507_and_recovers(fleet, tmp_path, small_disk, fill_disk):

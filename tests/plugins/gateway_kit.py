@@ -2,11 +2,14 @@
 
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,7 +18,15 @@ from sklearn.linear_model import LogisticRegression
 from paddock.kernel.digest import Digest
 from paddock.models import Package, Signature, build_package, encode_rows, infer_signature, save_package
 from paddock.objects import MemoryBackend, ObjectStore
-from paddock.serving import EndpointConfig, GatewayState, Route, publish
+from paddock.serving import (
+    EndpointConfig,
+    GatewayOptions,
+    GatewayProcess,
+    GatewayState,
+    Route,
+    publish,
+    start_gateway,
+)
 
 Values = Mapping[str, Sequence[object]]
 DATATYPES = {"carrier": "BYTES", "hour": "INT64", "wind": "FP64"}
@@ -184,3 +195,24 @@ class Client:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def running(state: Path, **options: object) -> Iterator[tuple[GatewayProcess, Client]]:
+    """Run a gateway that is ready, with a client; stop it at the end."""
+    plain = GatewayOptions(state=state, port=0)
+    with start_gateway(msgspec.structs.replace(plain, **options)) as gateway:
+        gateway.wait_ready()
+        client = Client(gateway.url)
+        try:
+            yield gateway, client
+        finally:
+            client.close()
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Fail when `holds` has not come true in time."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.02)

@@ -1,6 +1,7 @@
 """What one running gateway answers, to good requests and to bad ones."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from gateway_kit import Client, Fleet, Reply, infer_body, make_fleet, make_rows
 from paddock.prediction_log import join_labels, read_labels, read_predictions
 from paddock.serving import GatewayOptions, GatewayProcess, start_gateway
 
+REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "gateway.md"
 GOOD = {"carrier": ["AA"], "hour": [7], "wind": [3.5]}
 
 
@@ -254,6 +256,17 @@ ROUTES = [
     ("GET", "/v2/models/delay/versions/1", 200),
     ("GET", "/v2/models/delay/versions/1/ready", 200),
     ("GET", "/v2/models/delay/versions/7", 404),
+    ("GET", "/v2/models/delay/versions/0", 404),
+    ("GET", "/v2/models/delay/versions/01", 404),
+    ("GET", "/v2/models/delay/versions/1/", 404),
+    ("GET", "/v2/models/delay/versions/1ready", 404),
+    ("GET", "/v2/models/delay/versions/10000000001", 404),
+    ("GET", "/v2/models/delay/versions/7/ready", 404),
+    ("POST", "/v2/models/delay/versions/1/labels", 404),
+    ("GET", "/v2/models/delay/versions/1/infer", 405),
+    ("POST", "/v2/models/delay/versions/1", 405),
+    ("POST", "/v2/repository/index", 200),
+    ("GET", "/v2/repository/index", 405),
     ("GET", "/v2/models/other", 404),
     ("GET", "/v2/models/delay/nothing", 404),
     ("GET", "//health", 404),
@@ -268,6 +281,17 @@ ROUTES = [
 def test_routes(client, method, path, status):
     """Each route answers, and nothing else does."""
     assert client.ask(method, path).status == status
+
+
+def test_every_route_is_described(client):
+    """The reference names each route once, and each route it names is there."""
+    headings = re.findall(r"^## `(GET|POST) ([^`]+)`$", REFERENCE.read_text(), re.MULTILINE)
+    described = [(method, path.format(model="delay", version=1)) for method, path in headings]
+    known = {(method, path) for method, path, status in ROUTES if status == 200}
+    known |= {("POST", f"/v2/models/delay/{route}") for route in ("infer", "labels", "versions/1/infer")}
+
+    assert sorted(described) == sorted(known | {("GET", "/metrics"), ("GET", "/status")})
+    assert {client.ask(method, path).status for method, path in described} <= {200, 400}
 
 
 def test_metadata_describes_the_signature(client):
@@ -353,18 +377,46 @@ def test_labels_join_their_predictions(client, state):
     assert [by_id[one] for one in ids] == [1.0, 0.0, 1.0]
 
 
+def label_body(*labels: str, prediction_id: str = "a" * 32, times: str = "") -> bytes:
+    """Return a request with these labels, each as it stands in JSON."""
+    ids = ", ".join([f'"{prediction_id}"'] * len(labels))
+    return f'{{"prediction_id": [{ids}], "label": [{", ".join(labels)}], "event_time": [{times}]}}'.encode()
+
+
 BAD_LABELS = [
-    {"prediction_id": ["x"], "label": [1], "event_time": []},
-    {"prediction_id": ["a" * 32], "label": [1, 2], "event_time": []},
-    {"prediction_id": ["a" * 32], "label": [1], "event_time": ["2013-04-08"]},
-    {"prediction_id": [], "label": [], "event_time": []},
+    (label_body("0", "true"), 400, "got `bool` - at `$.label[1]`"),
+    (label_body('"1"'), 400, "got `str` - at `$.label[0]`"),
+    (label_body("0", "0", "null"), 400, "got `null` - at `$.label[2]`"),
+    (label_body("[1]"), 400, "got `array` - at `$.label[0]`"),
+    (label_body("1e999"), 400, "Number out of range - at `$.label[0]`"),
+    (label_body("1", "-" + "9" * 400), 400, "Number out of range - at `$.label[1]`"),
+    (label_body("NaN"), 400, "the body is not JSON"),
+    (label_body("Infinity"), 400, "the body is not JSON"),
+    (label_body("1", prediction_id="x"), 422, "column `prediction_id` is wrong in row 0: `x` is not an id"),
+    (label_body("1", times='"2013-04-08"'), 422, "but row 0 holds '2013-04-08'"),
+    (label_body("1", times='"", ""'), 422, "`prediction_id` has 1 rows, `label` 1 and `event_time` 2"),
+    (label_body(), 422, "at least one"),
+    (label_body(*["1"] * 501), 413, "the request has 501 labels; at most 500 are taken at once"),
 ]
 
 
-@pytest.mark.parametrize("body", BAD_LABELS, ids=range(len(BAD_LABELS)))
-def test_wrong_labels_are_refused(client, body):
-    """Labels with a wrong id, count or time are refused whole."""
-    assert client.ask("POST", "/v2/models/delay/labels", body).status == 422
+@pytest.mark.parametrize(("body", "status", "words"), BAD_LABELS, ids=range(len(BAD_LABELS)))
+def test_wrong_labels_are_refused(client, body, status, words):
+    """What is no finite number, and a wrong id, time or count, is refused whole with its place named."""
+    before = client.status()["log"]["labels"]
+
+    reply = client.ask("POST", "/v2/models/delay/labels", body)
+
+    assert reply.status == status
+    assert words in reply.json()["detail"]
+    assert client.status()["log"]["labels"] == before
+
+
+def test_labels_up_to_the_limit_are_taken(client):
+    """As many labels as rows are taken at once, whole numbers and the largest float among them."""
+    body = label_body(*["1.7976931348623157e308", str(2**80)], *["0"] * 498)
+
+    assert client.ask("POST", "/v2/models/delay/labels", body).json() == {"accepted": 500}
 
 
 def test_metrics_count_requests_and_rows(client):

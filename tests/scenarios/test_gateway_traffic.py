@@ -3,18 +3,14 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
-from gateway_kit import Client, Fleet, make_fleet, make_rows
+from gateway_kit import Client, Fleet, make_fleet, make_rows, running, wait_until
 
-from paddock.kernel.errors import Unavailable
+from paddock.kernel.errors import VerificationFailed
 from paddock.prediction_log import read_predictions
-from paddock.serving import GatewayOptions, GatewayProcess, start_gateway
+from paddock.serving import GatewayOptions, start_gateway
 
 GOOD = {"carrier": ["AA"], "hour": [7], "wind": [3.5]}
 
@@ -22,25 +18,6 @@ GOOD = {"carrier": ["AA"], "hour": [7], "wind": [3.5]}
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
     return make_fleet()
-
-
-@contextmanager
-def running(state: Path, **options: object) -> Iterator[tuple[GatewayProcess, Client]]:
-    """Start a gateway and wait until it is ready."""
-    with start_gateway(GatewayOptions(state=state, port=0, **options)) as gateway:
-        gateway.wait_ready()
-        client = Client(gateway.url)
-        try:
-            yield gateway, client
-        finally:
-            client.close()
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.02)
 
 
 def test_canary_gets_its_share_and_keeps_its_rows(fleet, tmp_path):
@@ -156,7 +133,7 @@ def test_version_that_answers_differently_gets_no_traffic(fleet, tmp_path):
 
     with running(tmp_path) as (gateway, client):
         fleet.publish(tmp_path, {9: 1.0}, generation=2)
-        with pytest.raises(Unavailable, match="version 9 is not served: its golden rows"):
+        with pytest.raises(VerificationFailed, match=r"^version 9 is not served: its golden rows"):
             gateway.wait_ready(generation=2)
         status = client.status()
         versions = client.infer(GOOD).versions

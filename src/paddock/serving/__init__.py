@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from paddock.serving.ports import PortInUse, bind_loopback, check_loopback, url_of
     from paddock.serving.publishing import publish
     from paddock.serving.records import (
         Endpoint,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "ports": ("PortInUse", "bind_loopback", "check_loopback", "url_of"),
     "publishing": ("publish",),
     "records": ("Endpoint", "EndpointConfig", "EndpointSpec", "Revision", "RolloutSpec", "Route"),
     "rules": ("check_config", "check_spec", "pick_version", "route_point"),
@@ -47,16 +49,20 @@ __all__ = [
     "GatewayProcess",
     "GatewayState",
     "GatewaySupervisor",
+    "PortInUse",
     "Revision",
     "RolloutSpec",
     "Route",
+    "bind_loopback",
     "check_config",
+    "check_loopback",
     "check_spec",
     "pick_version",
     "publish",
     "read_config",
     "route_point",
     "start_gateway",
+    "url_of",
 ]
 
 

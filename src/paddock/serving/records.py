@@ -18,6 +18,8 @@ class RolloutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary: shares of traffic, rising, each between 0 and 1; empty leaves canary out.
     hold_rows, hold_at_least: rows and time that each canary share lasts, whichever is longer.
     labelled_rows: labelled rows of the candidate that the first canary step waits for; 0 waits for none.
+    give_up_after: a stage (shadow, or one canary share) that still waits this long after it began is taken
+    back; longer than hold_at_least.
     """
 
     shadow_rows: int = 2000
@@ -25,6 +27,7 @@ class RolloutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold_rows: int = 2000
     hold_at_least: str = "1h"
     labelled_rows: int = 0
+    give_up_after: str = "30d"
 
 
 class EndpointSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

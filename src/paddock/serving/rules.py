@@ -6,9 +6,9 @@ from blake3 import blake3
 from msgspec.structs import replace
 
 from paddock.kernel.digest import Digest
-from paddock.kernel.durations import is_duration
+from paddock.kernel.durations import is_duration, parse_duration
 from paddock.kernel.refs import parse_ref
-from paddock.serving.records import Endpoint, EndpointConfig, EndpointSpec, Route
+from paddock.serving.records import Endpoint, EndpointConfig, EndpointSpec, RolloutSpec, Route
 
 _WEIGHT_ERROR = 1e-9
 
@@ -33,9 +33,22 @@ def check_spec(spec: EndpointSpec) -> tuple[str, ...]:
         faults.append("the shares in `canary` must lie between 0 and 1")
     if list(rollout.canary) != sorted(set(rollout.canary)):
         faults.append("the shares in `canary` must rise")
-    if not is_duration(rollout.hold_at_least):
-        faults.append(f"`hold_at_least` is `{rollout.hold_at_least}`, but must be a duration such as `1h`")
-    return tuple(faults)
+    return (*faults, *_check_times(rollout))
+
+
+def _check_times(rollout: RolloutSpec) -> tuple[str, ...]:
+    times = (("hold_at_least", rollout.hold_at_least, "1h"), ("give_up_after", rollout.give_up_after, "30d"))
+    faults = tuple(
+        f"`{name}` is `{value}`, but must be a duration such as `{example}`"
+        for name, value, example in times
+        if not is_duration(value)
+    )
+    if faults or parse_duration(rollout.give_up_after) > parse_duration(rollout.hold_at_least):
+        return faults
+    return (
+        f"`give_up_after` is `{rollout.give_up_after}`, but must be longer than `hold_at_least`, "
+        f"which is `{rollout.hold_at_least}`",
+    )
 
 
 def check_config(config: EndpointConfig) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 config.json          what is to be served, written by the control plane, always as a whole
 last-good.json       the last config the gateway loaded, written by the gateway
 packages/<digest>/   model packages
+packages.lock        held by whoever adds or removes packages
 predictions/         the prediction log and the labels
 gateway.json         pid and address of the running gateway
 gateway.log          what it reported
@@ -51,8 +52,16 @@ class GatewayState:
     def predictions_folder(self) -> Path:
         return self.folder / "predictions"
 
+    @property
+    def packages_folder(self) -> Path:
+        return self.folder / "packages"
+
+    @property
+    def packages_lock_path(self) -> Path:
+        return self.folder / "packages.lock"
+
     def package_folder(self, digest: Digest) -> Path:
-        return self.folder / "packages" / digest
+        return self.packages_folder / digest
 
 
 def read_config(path: Path) -> EndpointConfig:

@@ -14,7 +14,7 @@ from types import TracebackType
 import msgspec
 
 from paddock.kernel.clock import monotonic_s
-from paddock.kernel.errors import PaddockError, StoreInUse, Unavailable
+from paddock.kernel.errors import PaddockError, StoreInUse, Unavailable, VerificationFailed
 from paddock.serving.gateway.options import GatewayOptions, format_arguments
 from paddock.serving.state import GatewayAddress, GatewayState
 
@@ -69,7 +69,9 @@ class GatewayProcess:
     def wait_ready(self, timeout_s: float = 60.0, *, generation: int = 0) -> None:
         """Return when the gateway answers predictions with that generation or a later one; 0 means any.
 
-        Raises Unavailable when it ends or is not ready in time, with the reason it gives itself.
+        Raises VerificationFailed, in the gateway's own words, when it has refused that generation: a
+        version cannot be loaded or answers differently than recorded. Raises Unavailable when it ends or
+        is not ready in time.
         """
         deadline = monotonic_s() + timeout_s
         self.wait_listening(timeout_s)
@@ -80,11 +82,13 @@ class GatewayProcess:
             if status.is_ready and status.generation >= generation:
                 return
             if generation and status.refused_generation >= generation:
-                break
+                raise VerificationFailed(
+                    status.refusal, hint=f"GET {self._url}/status", generation=status.refused_generation
+                )
             time.sleep(_POLL_S)
         reason = f": {status.refusal}" if status.refusal else ""
         raise Unavailable(
-            f"the gateway does not serve what it should{reason}", hint=f"GET {self._url}/status"
+            f"the gateway is not ready within {timeout_s:g} s{reason}", hint=f"GET {self._url}/status"
         )
 
     def stop(self) -> None:

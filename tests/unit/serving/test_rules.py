@@ -77,7 +77,9 @@ SPECS = [
     (RolloutSpec(shadow_rows=-1), "`shadow_rows` is -1"),
     (RolloutSpec(canary=(0.25, 0.05)), "must rise"),
     (RolloutSpec(canary=(0.5, 1.0)), "between 0 and 1"),
-    (RolloutSpec(hold_at_least="an hour"), "must be a duration"),
+    (RolloutSpec(hold_at_least="an hour"), "`hold_at_least` is `an hour`, but must be a duration"),
+    (RolloutSpec(give_up_after="never"), "`give_up_after` is `never`, but must be a duration"),
+    (RolloutSpec(hold_at_least="30d"), "`give_up_after` is `30d`, but must be longer than `hold_at_least`"),
 ]
 
 

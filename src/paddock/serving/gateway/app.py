@@ -1,22 +1,18 @@
 """The routes of a gateway, as one ASGI application."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from struct import pack
+from functools import partial
 from time import perf_counter
 from typing import cast
 
 from msgspec import UNSET
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from paddock.kernel.errors import InvalidRows, LimitExceeded, NotFound, PaddockError, QueueFull
-from paddock.kernel.ids import new_id, parse_id
-from paddock.kernel.refusals import (
-    MethodNotAllowed,
-    NoModel,
-    RouteNotFound,
-)
-from paddock.prediction_log import LabelRecord
+from paddock.kernel.errors import NotFound, PaddockError, QueueFull
+from paddock.kernel.ids import new_id
+from paddock.kernel.refusals import MethodNotAllowed, NoModel, RouteNotFound
 from paddock.serving.gateway.asgi import (
     Answer,
     Body,
@@ -30,24 +26,26 @@ from paddock.serving.gateway.asgi import (
     parse_hosts,
     send_answer,
 )
+from paddock.serving.gateway.labels import check_labels
 from paddock.serving.gateway.live import LiveConfig
 from paddock.serving.gateway.messages import (
     AnswerTensor,
     InferAnswer,
     InferRequest,
     LabelAnswer,
-    LabelRequest,
     RequestedOutput,
+    decode_index,
     decode_infer,
     decode_labels,
 )
 from paddock.serving.gateway.parts import GatewayParts
-from paddock.serving.gateway.rows import MODEL_VERSION, PREDICTION_ID, check_request, parse_time
+from paddock.serving.gateway.rows import MODEL_VERSION, PREDICTION_ID, check_request
 from paddock.serving.gateway.scoring import Answered
-from paddock.serving.gateway.status import describe_model, describe_server, describe_status
+from paddock.serving.gateway.status import describe_index, describe_model, describe_server, describe_status
 
 _LOG = logging.getLogger(__name__)
 _MODELS = "/v2/models/"
+_OF_MODEL = re.compile(r"(?:versions/([1-9][0-9]{0,8})(?:/(?=[ir])|\Z))?(ready|infer|labels)?")
 _Handler = Callable[[Body], Awaitable[Answer]]
 
 
@@ -93,56 +91,54 @@ class GatewayApp:
     def _find(self, method: str, path: str) -> _Handler:
         """Return who answers; raises RouteNotFound, MethodNotAllowed or NotFound."""
         if path.startswith(_MODELS):
-            model, _, rest = path[len(_MODELS) :].partition("/")
-            handler: _Handler
-            if rest == "infer":
-                expected, handler = "POST", self._infer
-            elif rest == "labels":
-                expected, handler = "POST", self._label
-            else:
-                expected, handler = "GET", self._describe(path, rest)
-            self._check_model(model)
+            expected, handler = self._find_of_model(path)
         elif path in self._plain:
             expected, handler = "GET", _plainly(self._plain[path])
+        elif path == "/v2/repository/index":
+            expected, handler = "POST", self._index
         else:
-            raise RouteNotFound(f"there is nothing at `{path[:80]}`", hint="GET /v2")
+            raise _nothing_at(path)
         if method != expected and not (expected == "GET" and method == "HEAD"):
             raise MethodNotAllowed(f"`{path[:80]}` takes {expected}, not {method}", allow=expected)
         return handler
 
-    def _check_model(self, name: str) -> None:
+    def _find_of_model(self, path: str) -> tuple[str, _Handler]:
+        """Return method and handler of `{model}[/versions/{version}][/{verb}]`."""
+        model, _, rest = path[len(_MODELS) :].partition("/")
+        target = _OF_MODEL.fullmatch(rest)
+        if target is None:
+            raise _nothing_at(path)
         live = self._parts.served.current
-        if live is not None and live.config.model != name:
-            raise NotFound(f"model `{name[:80]}` is not served here; `{live.config.model}` is")
+        if live is not None and live.config.model != model:
+            raise NotFound(f"model `{model[:80]}` is not served here; `{live.config.model}` is")
+        version, verb = int(target[1] or 0), target[2]
+        if verb == "infer":
+            return "POST", partial(self._infer, version)
+        if verb == "labels":
+            return "POST", self._label
+        return "GET", _plainly(partial(self._tell_ready if verb else self._describe, version))
 
-    def _describe(self, path: str, rest: str) -> _Handler:
-        """Handle `[versions/{v}][/ready]`."""
-        parts = rest.split("/") if rest else []
-        wants_ready = bool(parts) and parts[-1] == "ready"
-        if wants_ready:
-            parts.pop()
-        if parts and (len(parts) != 2 or parts[0] != "versions" or not parts[1].isdecimal()):
-            raise RouteNotFound(f"there is nothing at `{path[:80]}`", hint="GET /v2")
-        version = int(parts[1][:9]) if parts else 0
+    def _describe(self, version: int) -> Answer:
+        return answer_json(describe_model(self._live(), version))
 
-        def describe() -> Answer:
-            live = self._live()
-            if version and version not in live.runners:
-                raise NotFound(f"version {version} of `{live.config.model}` is not served here")
-            if wants_ready:
-                ready = live.runners[version].is_ready if version else self.is_ready
-                return answer_json({"name": live.config.model, "ready": ready}, 200 if ready else 503)
-            return answer_json(describe_model(live, version))
+    def _tell_ready(self, version: int) -> Answer:
+        live = self._live()
+        is_ready = live.find(version).is_ready if version else self.is_ready
+        return answer_json({"name": live.config.model, "ready": is_ready}, 200 if is_ready else 503)
 
-        return _plainly(describe)
+    async def _index(self, body: Body) -> Answer:
+        request = decode_index(await body.read(self._parts.options.max_body_bytes))
+        return answer_json(describe_index(self._parts.served.current, only_ready=request.ready))
 
-    async def _infer(self, body: Body) -> Answer:
+    async def _infer(self, version: int, body: Body) -> Answer:
+        """Answer by one version, 0 meaning as the config splits the traffic."""
         parts = self._parts
         started = perf_counter()
-        model = version = ""
+        model = answered_by = ""
         try:
             live = self._live()
             model = live.config.model
+            output = live.find(version).manifest.signature.output
             request = decode_infer(await body.read(parts.options.max_body_bytes))
             rows = check_request(request, most_rows=parts.options.max_batch_rows, now=parts.now())
             self._in_flight += 1
@@ -150,24 +146,25 @@ class GatewayApp:
             try:
                 if self._in_flight > parts.options.max_in_flight:
                     raise QueueFull(f"{parts.options.max_in_flight} requests are at work already")
-                answered = await parts.scorer.answer(live, rows)
+                answered = await parts.scorer.answer(live, rows, version)
             finally:
                 live.release()
                 self._in_flight -= 1
-            message = _compose(live, request, answered)
-            version = message.model_version
+            message = _compose(live.config.model, output.name, request, answered)
+            answered_by = message.model_version
         except PaddockError as error:
-            parts.metrics.count_request(model, version, error.http_status)
+            parts.metrics.count_request(model, answered_by, error.http_status)
             raise
-        parts.metrics.count_request(model, version, 200)
+        parts.metrics.count_request(model, answered_by, 200)
         parts.metrics.observe_latency(perf_counter() - started)
         return answer_json(message)
 
     async def _label(self, body: Body) -> Answer:
         self._live()
-        request = decode_labels(await body.read(self._parts.options.max_body_bytes))
-        record = _check_labels(request, now=self._parts.now(), most=self._parts.options.max_batch_rows)
-        await self._parts.labels.append(record)
+        parts = self._parts
+        request = decode_labels(await body.read(parts.options.max_body_bytes))
+        record = check_labels(request, most_rows=parts.options.max_batch_rows, now=parts.now())
+        await parts.labels.append(record)
         return answer_json(LabelAnswer(accepted=record.row_count))
 
     def _live(self) -> LiveConfig:
@@ -178,6 +175,10 @@ class GatewayApp:
         return live
 
 
+def _nothing_at(path: str) -> RouteNotFound:
+    return RouteNotFound(f"there is nothing at `{path[:80]}`", hint="GET /v2")
+
+
 def _plainly(describe: Callable[[], Answer]) -> _Handler:
     async def answer(_: Body) -> Answer:
         return describe()
@@ -185,38 +186,20 @@ def _plainly(describe: Callable[[], Answer]) -> _Handler:
     return answer
 
 
-def _compose(live: LiveConfig, request: InferRequest, answered: Answered) -> InferAnswer:
+def _compose(model: str, output: str, request: InferRequest, answered: Answered) -> InferAnswer:
     shape = (len(answered.versions),)
     versions = [str(version) for version in answered.versions]
     outputs = [
-        AnswerTensor(live.champion.manifest.signature.output.name, shape, "FP64", answered.predictions),
+        AnswerTensor(output, shape, "FP64", answered.predictions),
         AnswerTensor(PREDICTION_ID, shape, "BYTES", [one.hex() for one in answered.prediction_ids]),
         AnswerTensor(MODEL_VERSION, shape, "BYTES", versions),
     ]
     if request.outputs is not UNSET:
         outputs = _select(outputs, request.outputs)
     version = versions[0] if versions.count(versions[0]) == len(versions) else "mixed"
-    return InferAnswer(live.config.model, version, outputs, request.id)
+    return InferAnswer(model, version, outputs, request.id)
 
 
 def _select(outputs: Sequence[AnswerTensor], wanted: Sequence[RequestedOutput]) -> list[AnswerTensor]:
     by_name = {tensor.name: tensor for tensor in outputs}
     return [by_name[one.name] for one in wanted if one.name in by_name]
-
-
-def _check_labels(request: LabelRequest, *, now: int, most: int) -> LabelRecord:
-    """Turn a label request into a record. Raises InvalidRows naming rows, LimitExceeded."""
-    count = len(request.prediction_id)
-    if count > most:
-        raise LimitExceeded(f"the request has {count} labels; at most {most} are taken at once")
-    times = request.event_time or [""] * count
-    if not count or {len(request.label), len(times)} != {count}:
-        raise InvalidRows(
-            "`prediction_id`, `label` and `event_time` must have the same number of rows, at least one"
-        )
-    try:
-        ids = b"".join([bytes.fromhex(parse_id(one)) for one in request.prediction_id])
-        moments = [parse_time(one) if one else now for one in times]
-    except ValueError as error:
-        raise InvalidRows(f"column `event_time` must hold RFC 3339 times with an offset: {error}") from error
-    return LabelRecord(now, ids, pack(f"<{count}d", *request.label), pack(f"<{count}q", *moments))

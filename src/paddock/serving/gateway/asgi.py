@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from paddock.kernel.errors import Detail, InvalidSettings, LimitExceeded, PaddockError, Unavailable
+from paddock.kernel.errors import Detail, LimitExceeded, PaddockError, Unavailable
 from paddock.kernel.refusals import (
     HeadersTooLarge,
     MethodNotAllowed,
@@ -23,7 +23,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _MOST_HEADERS, _MOST_HEADER_BYTES = 100, 32_768
-_LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
 class Problem(msgspec.Struct):
@@ -135,15 +134,6 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[bytes
 
 def parse_hosts(text: str) -> frozenset[bytes]:
     return frozenset(name.strip().lower().encode() for name in text.split(",") if name.strip())
-
-
-def check_loopback(host: str) -> None:
-    """Refuse to listen on another address than the machine's own."""
-    if host.strip("[]") not in _LOOPBACK:
-        raise InvalidSettings(
-            f"the gateway listens on loopback only, not on `{host}`: it has no login yet",
-            hint="use 127.0.0.1 and a reverse proxy that checks who asks",
-        )
 
 
 def _without_port(host: bytes) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
+from paddock.kernel.errors import NotFound
 from paddock.serving.gateway.rows import Rows
 from paddock.serving.gateway.runner import Package, Vector, VersionRunner, WorkerOptions
 from paddock.serving.records import EndpointConfig
@@ -43,6 +44,20 @@ class LiveConfig:
         """Return the version that answers a row with this routing key."""
         config = self.config
         return pick_version(config.routes, route_point(config.salt, key))
+
+    def find(self, version: int) -> VersionRunner:
+        """Return the runner of a version, 0 meaning the champion; NotFound names the versions there are."""
+        if not version:
+            return self.champion
+        if version not in self.runners:
+            served = ", ".join(str(one) for one in sorted(self.runners))
+            raise NotFound(
+                f"version {version} of `{self.config.model}` is not served here; served are: {served}",
+                hint="POST /v2/repository/index",
+                model=self.config.model,
+                version=version,
+            )
+        return self.runners[version]
 
     def role_of(self, version: int) -> str:
         """Return champion, canary or shadow."""
@@ -89,6 +104,11 @@ class Served:
             task = asyncio.create_task(self._retire(old, self.current))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left of the configs before the current one."""
+        return not self._retiring
 
     async def close(self) -> None:
         """Stop every worker; requests must have ended."""

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from paddock.kernel.refusals import DuplicateKey, MalformedJson, RequestRefused
 from paddock.prediction_log import Scalar
+
+_Request = TypeVar("_Request")
 
 Parameters = dict[str, str | int | float | bool | None]
 
@@ -55,6 +57,12 @@ class LabelRequest(msgspec.Struct, forbid_unknown_fields=True):
     event_time: list[str]
 
 
+class IndexRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """ready: leave out versions that cannot answer now."""
+
+    ready: bool = False
+
+
 class LabelAnswer(msgspec.Struct):
     accepted: int
 
@@ -63,6 +71,7 @@ class LabelAnswer(msgspec.Struct):
 _COLONLESS = frozenset(("FP64", "FP32", "INT64", "INT32", "BOOL"))
 _INFER = msgspec.json.Decoder(InferRequest)
 _LABELS = msgspec.json.Decoder(LabelRequest)
+_INDEX = msgspec.json.Decoder(IndexRequest)
 
 
 def decode_infer(body: bytes) -> InferRequest:
@@ -79,9 +88,18 @@ def decode_infer(body: bytes) -> InferRequest:
 
 
 def decode_labels(body: bytes) -> LabelRequest:
-    """Read a label request; raises as `decode_infer`."""
+    """Read a label request; raises as `decode_infer`, also for a label that is not a finite number."""
+    return _decode(_LABELS, body)
+
+
+def decode_index(body: bytes) -> IndexRequest:
+    """Read a request for the index, which may be empty; raises as `decode_infer`."""
+    return _decode(_INDEX, body) if body else IndexRequest()
+
+
+def _decode(decoder: "msgspec.json.Decoder[_Request]", body: bytes) -> _Request:
     try:
-        request = _LABELS.decode(body)
+        request = decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         _refuse(error)
     _check_keys(body)

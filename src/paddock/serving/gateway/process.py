@@ -20,20 +20,20 @@ from prometheus_client import disable_created_metrics
 from paddock.kernel.errors import PaddockError
 from paddock.prediction_log import LogOptions, open_label_log, open_log
 from paddock.serving.gateway.app import GatewayApp
-from paddock.serving.gateway.asgi import check_loopback
 from paddock.serving.gateway.live import Served
 from paddock.serving.gateway.metrics import GatewayMetrics
 from paddock.serving.gateway.options import GatewayOptions, parse_arguments
 from paddock.serving.gateway.parts import GatewayParts
-from paddock.serving.gateway.ports import bind_port
 from paddock.serving.gateway.protocol import guarded_protocol
 from paddock.serving.gateway.reports import report_events
 from paddock.serving.gateway.runner import WorkerOptions
 from paddock.serving.gateway.scoring import Scorer
 from paddock.serving.gateway.shadow import Shadowing
 from paddock.serving.gateway.watcher import ConfigWatcher
+from paddock.serving.ports import bind_loopback, url_of
 from paddock.serving.state import GatewayAddress, GatewayState, write_durably
 
+_FOLLOW_AGAIN_S = 1.0
 _LOG = logging.getLogger(__name__)
 _DRAIN_S = 20
 # the log's thread needs the interpreter twice a batch; a busy event loop hands it over this often
@@ -48,9 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client does not annotate it
     try:
         options = parse_arguments(arguments)
-        check_loopback(options.host)
         with (
-            bind_port(options.host, options.port) as listener,
+            bind_loopback(options.host, options.port) as listener,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             runner.run(_serve(options, listener))
@@ -66,8 +65,7 @@ async def _serve(options: GatewayOptions, listener: socket.socket) -> None:
     app = GatewayApp(parts)
     server = _GatewayServer(_uvicorn_config(app, options))
     _stop_on_signals(app, server, options)
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = url_of(listener)
     write_durably(state.address_path, msgspec.json.encode(GatewayAddress(os.getpid(), url)))
     following = asyncio.create_task(_follow(parts.watcher))
     _LOG.info("gateway.started", extra={"url": url, "log_mode": options.log_mode})
@@ -114,7 +112,12 @@ async def _follow(watcher: ConfigWatcher) -> None:
     await watcher.start()
     gc.collect()
     gc.freeze()  # what is loaded now stays; later collections need not look at it
-    await watcher.follow()
+    while True:
+        try:
+            await watcher.follow()
+        except Exception:  # noqa: BLE001 - what is served goes on being served, and the next config is heard of
+            _LOG.exception("config.following_failed")
+            await asyncio.sleep(_FOLLOW_AGAIN_S)
 
 
 def _uvicorn_config(app: GatewayApp, options: GatewayOptions) -> uvicorn.Config:

@@ -1,4 +1,4 @@
-"""uvicorn's protocol with the limits it lacks: time for a request to arrive, size of its head."""
+"""uvicorn's protocol with the limits it lacks: time to send a request, size of its head, time to leave."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 TOO_SLOW = "paddock.too_slow"
 
 _MOST_HEAD_BYTES = 65_536
+_MOMENT_S = 1.0
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -14,6 +15,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     Within its head the connection is closed. Within its body the application is told by `TOO_SLOW` in
     the scope's state, so that it can say 408. A request that comes in one piece costs no timer.
+
+    When the server stops, an idle connection is closed at once and an answer at work is waited for. A
+    client that does not send the rest of its request, or does not read its answer, is given a moment.
     """
 
     request_timeout_s = 30.0
@@ -54,6 +58,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_whole = True
         self._stop_timer()
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(_MOMENT_S, self._leave, self.transport.get_write_buffer_size())
+
+    def _leave(self, unread_bytes: int) -> None:
+        """Let go of a client that keeps a stopping server waiting; unread_bytes: those of a moment ago."""
+        if self not in self.connections:
+            return
+        still_unread = self.transport.get_write_buffer_size()
+        if still_unread and still_unread >= unread_bytes > 0:
+            self.transport.abort()
+            return
+        if not self._is_whole and not self._is_in_head:
+            self._give_up()
+        self.loop.call_later(_MOMENT_S, self._leave, still_unread)
 
     def _start_timer(self) -> None:
         if self._timer is None and not self.transport.is_closing():

@@ -1,13 +1,13 @@
 """From checked rows to logged answers: idempotency, routing, champion, canary, shadow, log."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from struct import pack
 from typing import NamedTuple
 
 import numpy as np
 
-from paddock.kernel.errors import PaddockError, Unavailable
+from paddock.kernel.errors import IdempotencyConflict, PaddockError, Unavailable
 from paddock.kernel.ids import new_id
 from paddock.prediction_log import (
     Claim,
@@ -64,31 +64,39 @@ class Scorer:
         self._now = now
         self._logging_later: set[asyncio.Task[None]] = set()
 
-    async def answer(self, live: LiveConfig, rows: Rows) -> Answered:
+    async def answer(self, live: LiveConfig, rows: Rows, version: int = 0) -> Answered:
         """Answer rows; in log mode `wal` they are on disk on return.
 
-        A row whose key was answered before gets that answer again. Raises InvalidRows,
-        IdempotencyConflict, WorkerFailed, QueueFull, or what the log refuses with.
+        version: the only one that may answer; 0 lets the config split the rows. Rows asked of one version
+        are no part of the traffic: they get no shadow, and the champion does not step in for a canary.
+        A row whose key was answered before gets that answer again. Raises InvalidRows, WorkerFailed,
+        QueueFull, or what the log refuses with, and IdempotencyConflict for a key of other features or of
+        an answer that is not by `version`.
         """
+        asked = _Asked(live, rows, version)
         if not any(rows.keys):
-            return await self._answer_new(live, rows, rows.pack(), b"", Claim())
+            return await self._answer_new(asked, rows.pack(), b"", Claim())
         block = rows.pack()
         packed = digest_rows(block, rows.count)
         digests = [packed[at : at + 8] for at in range(0, len(packed), 8)]
         claim = self._log.answers.claim(rows.keys, digests)
         if not claim.known and not claim.waiting:
-            return await self._answer_new(live, rows, block, packed, claim)
-        return await self._answer_rest(live, rows, digests, claim)
+            return await self._answer_new(asked, block, packed, claim)
+        try:
+            asked.check_version(claim.known)
+        except IdempotencyConflict as error:
+            self._log.answers.release(claim, error)
+            raise
+        return await self._answer_rest(asked, digests, claim)
 
     async def finish(self) -> None:
         """Wait for what is still to be logged after its answer, in mode `bounded`."""
         while self._logging_later:
             await asyncio.wait(set(self._logging_later))
 
-    async def _answer_rest(
-        self, live: LiveConfig, rows: Rows, digests: Sequence[bytes], claim: Claim
-    ) -> Answered:
+    async def _answer_rest(self, asked: "_Asked", digests: Sequence[bytes], claim: Claim) -> Answered:
         """Answer the rows that are new, and put those known or under way beside them."""
+        rows = asked.rows
         answers: dict[int, LoggedAnswer] = dict(claim.known)
         new = [
             place for place in range(rows.count) if place not in claim.known and place not in claim.waiting
@@ -97,12 +105,13 @@ class Scorer:
             rest = Claim(keys={at: claim.keys[place] for at, place in enumerate(new) if place in claim.keys})
             packed = b"".join(digests[place] for place in new)
             taken = rows.take(new)
-            got = await self._answer_new(live, taken, taken.pack(), packed, rest)
+            got = await self._answer_new(asked._replace(rows=taken), taken.pack(), packed, rest)
             answers |= dict(zip(new, _logged(got, packed), strict=True))
         if claim.waiting:
             # `wait` and not `gather`: other requests wait for the same futures
             await asyncio.wait(set(claim.waiting.values()))
             answers |= {place: future.result() for place, future in claim.waiting.items()}
+            asked.check_version(answers)
         ordered = [answers[place] for place in range(rows.count)]
         return Answered(
             [one.prediction for one in ordered],
@@ -111,13 +120,14 @@ class Scorer:
         )
 
     async def _answer_new(
-        self, live: LiveConfig, rows: Rows, block: FeatureBlock, digests: bytes, claim: Claim
+        self, asked: "_Asked", block: FeatureBlock, digests: bytes, claim: Claim
     ) -> Answered:
         """Score and log rows that were not answered before; `claim` is settled or released."""
-        shadow = self._shadowing.offer(live, rows)
+        live, rows, version = asked
+        shadow = None if version else self._shadowing.offer(live, rows)
         try:
             ids = [bytes.fromhex(new_id()) for _ in range(rows.count)]
-            scored = await self._score(live, rows, ids)
+            scored = await (self._score_pinned(asked) if version else self._score(live, rows, ids))
             draft = _Draft(live.config.model, self._now(), rows, block, ids, digests, scored)
             if self._log.mode == "wal":
                 # no time limit from here on: what was logged must be remembered under its key
@@ -141,6 +151,13 @@ class Scorer:
         task = asyncio.create_task(log())
         self._logging_later.add(task)
         task.add_done_callback(self._logging_later.discard)
+
+    async def _score_pinned(self, asked: "_Asked") -> _Scored:
+        live, rows, version = asked
+        predictions = await live.ask(live.runners[version], rows)
+        # the log has no stage for it: such a row counts as the champion's, or else as a canary's
+        stage = Stage.CHAMPION if version == live.config.champion_version else Stage.CANARY
+        return _Scored(predictions, [version] * rows.count, [stage] * rows.count)
 
     async def _score(self, live: LiveConfig, rows: Rows, ids: Sequence[bytes]) -> _Scored:
         champion = live.config.champion_version
@@ -172,6 +189,28 @@ class Scorer:
         except Unavailable:
             self._metrics.count_fallback(group.count)
             return _Group(places, await live.ask(live.champion, group), champion, Stage.FALLBACK)
+
+
+class _Asked(NamedTuple):
+    """One request. version: the only one that may answer, 0 for any."""
+
+    live: LiveConfig
+    rows: Rows
+    version: int
+
+    def check_version(self, answers: Mapping[int, LoggedAnswer]) -> None:
+        """Raise IdempotencyConflict when another version gave one of the answers, by row."""
+        others = [
+            f"idempotency key `{self.rows.keys[row][:80]}` was answered by version {answer.version}"
+            for row, answer in sorted(answers.items())
+            if self.version not in (0, answer.version)
+        ]
+        if others:
+            raise IdempotencyConflict(
+                f"{others[0]}, not by version {self.version}",
+                hint="use a new key to ask another version",
+                problems=tuple(others[:20]),
+            )
 
 
 class _Draft(NamedTuple):

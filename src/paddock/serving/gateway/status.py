@@ -28,6 +28,15 @@ class ModelDescription(msgspec.Struct):
     outputs: list[TensorDescription]
 
 
+class IndexEntry(msgspec.Struct):
+    """A version in the repository index; state: READY or UNAVAILABLE."""
+
+    name: str
+    version: str
+    state: str
+    reason: str
+
+
 class VersionStatus(msgspec.Struct):
     version: int
     digest: str
@@ -71,8 +80,8 @@ def describe_server() -> ServerDescription:
 
 
 def describe_model(live: LiveConfig, version: int) -> ModelDescription:
-    """Return the metadata of one version, 0 meaning the champion's."""
-    signature = live.runners[version or live.config.champion_version].manifest.signature
+    """Return the metadata of one version, 0 meaning the champion's; NotFound when it is not served."""
+    signature = live.find(version).manifest.signature
     inputs = [TensorDescription(column.name, _DATATYPES[column.type]) for column in signature.columns]
     outputs = [
         TensorDescription(signature.output.name, "FP64"),
@@ -81,6 +90,22 @@ def describe_model(live: LiveConfig, version: int) -> ModelDescription:
     ]
     versions = [str(one) for one in sorted(live.runners)]
     return ModelDescription(live.config.model, versions, "paddock", inputs, outputs)
+
+
+def describe_index(live: LiveConfig | None, *, only_ready: bool) -> list[IndexEntry]:
+    """Return the versions being served, champion first; nothing before the first config."""
+    if live is None:
+        return []
+    return [
+        IndexEntry(
+            live.config.model,
+            str(version),
+            "READY" if runner.is_ready else "UNAVAILABLE",
+            "" if runner.is_ready else runner.last_failure,
+        )
+        for version, runner in live.runners.items()
+        if runner.is_ready or not only_ready
+    ]
 
 
 def describe_status(parts: GatewayParts, *, is_ready: bool, in_flight: int) -> GatewayStatus:

@@ -4,8 +4,9 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from paddock.kernel.errors import NotFound, PaddockError
+from paddock.kernel.errors import NotFound, PaddockError, StoreInUse
 from paddock.serving.gateway.live import Served
+from paddock.serving.packages import prune_packages
 from paddock.serving.records import EndpointConfig
 from paddock.serving.state import GatewayState, read_config, write_config
 
@@ -24,13 +25,17 @@ class ConfigStatus:
 
 
 class ConfigWatcher:
-    """Applies configs one after the other; the last that worked is kept for the next start."""
+    """Applies configs one after the other; the last that worked is kept for the next start.
+
+    Once the one before has drained, packages that no config names any more are removed.
+    """
 
     def __init__(self, state: GatewayState, served: Served) -> None:
         self.status = ConfigStatus()
         self._state = state
         self._served = served
         self._seen: _Stamp | None = None
+        self._is_prune_due = False
 
     async def start(self) -> None:
         """Serve `config.json`, or the last good config when that cannot be served, or nothing yet."""
@@ -45,6 +50,7 @@ class ConfigWatcher:
         while True:
             await asyncio.sleep(_POLL_S)
             await self.check()
+            await self.prune()
 
     async def check(self) -> bool:
         """Apply the config if the file has changed; returns whether a new one is being served."""
@@ -60,6 +66,7 @@ class ConfigWatcher:
                 return False
             await self._served.apply(config)
             write_config(self._state.last_good_path, config)
+            self._is_prune_due = True
         except (PaddockError, OSError) as error:
             self.status = ConfigStatus(config.generation if config else 0, str(error))
             level = logging.INFO if isinstance(error, NotFound) and config is None else logging.ERROR
@@ -67,6 +74,22 @@ class ConfigWatcher:
             return self._served.current is not None and self._served.current.config == config
         self.status = ConfigStatus()
         return True
+
+    async def prune(self) -> None:
+        """Remove the packages that a config applied before has left behind; while one is published, later."""
+        live = self._served.current
+        if not self._is_prune_due or live is None or not self._served.is_settled:
+            return
+        try:
+            removed = await asyncio.to_thread(prune_packages, self._state, live.config)
+        except StoreInUse:
+            return
+        except (PaddockError, OSError) as error:
+            _LOG.warning("packages.not_pruned", extra={"reason": str(error)})
+        else:
+            if removed:
+                _LOG.info("packages.pruned", extra={"packages": removed})
+        self._is_prune_due = False
 
     def _stamp(self) -> _Stamp | None:
         try:
