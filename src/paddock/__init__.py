@@ -20,7 +20,9 @@ if TYPE_CHECKING:
         disconnect,
         promote,
         rollback,
+        rollout,
         run,
+        withdraw,
     )
 
 __version__ = "0.1.0"
@@ -37,8 +39,10 @@ _HOME_OF = {
     "pipeline": "pipelines",
     "promote": "sdk",
     "rollback": "sdk",
+    "rollout": "sdk",
     "run": "sdk",
     "step": "pipelines",
+    "withdraw": "sdk",
 }
 
 __all__ = [
@@ -53,8 +57,10 @@ __all__ = [
     "pipeline",
     "promote",
     "rollback",
+    "rollout",
     "run",
     "step",
+    "withdraw",
 ]
 
 

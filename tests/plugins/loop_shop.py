@@ -25,8 +25,7 @@ from paddock.automation import (
     Trainer,
     TrainingRequest,
 )
-from paddock.automation.records import Origin, Phase
-from paddock.automation.service import Words
+from paddock.automation.records import Origin, Phase, Words
 from paddock.evaluation import GateSpec, Trial
 from paddock.kernel.clock import SimulatedClock, to_micros
 from paddock.kernel.errors import Conflict

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from loop_shop import draft
 from server_process import running_server
 from sklearn.linear_model import LogisticRegression
 
 import paddock as pk
 from paddock.app import App, open_app
+from paddock.automation.records import Words
 from paddock.evaluation import GateSpec, Trial
 from paddock.kernel.digest import Digest, digest_bytes
 from paddock.kernel.errors import (
@@ -29,6 +31,7 @@ from paddock.kernel.ids import new_id
 from paddock.kernel.refs import DatasetRef, ModelVersionRef
 from paddock.kernel.settings import resolve_settings
 from paddock.models import load_package
+from paddock.serving import EndpointSpec
 from paddock.testing.postgres import PostgresServer
 from paddock.tracking import Run
 
@@ -312,6 +315,30 @@ class SdkConformance:
         assert back == back_again
         assert (back.to_version, back.kind, back.reason) == (1, "rolled_back", "worse live")
         assert place.witness.registry.get(f"{name}@champion").version == 1
+
+    def test_a_rollout_is_shown_and_withdrawn(self, place: Place):
+        """Where a candidate stands is told alike by every store; a withdrawal counts once."""
+        name = f"delay-{new_id()}"
+        place.witness.endpoints.declare(name, EndpointSpec("delay@champion"))
+        with pytest.raises(NotFound, match=f"no candidate was on its way to endpoint `{name}` yet"):
+            pk.rollout(name)
+        place.witness.automation.open_rollout(
+            draft(endpoint=name, phase="gating"), "candidate_submitted", Words("handed in")
+        )
+
+        shown = pk.rollout(name)
+        ended = pk.withdraw(name, reason="wrong data", key=f"{name}-end")
+        again = pk.withdraw(name, reason="wrong data", key=f"{name}-end")
+
+        assert (shown.phase, shown.candidate, shown.waits_for) == ("gating", 2, "its gate to be held")
+        assert ended == again == pk.rollout(name)
+        assert (ended.phase, ended.is_open) == ("refused", False)
+        decision = place.witness.automation.list_decisions(endpoint=name)[0]
+        assert decision.kind == "candidate_withdrawn"
+        assert "wrong data" in decision.words
+        with pytest.raises(NotFound, match=f"endpoint `{name}` has no rollout in progress") as told:
+            pk.withdraw(name, reason="again")
+        assert told.value.hint == f"paddock rollout show {name}"
 
     def test_aliases_and_the_newest_version_are_found_by_name(self, place: Place):
         """`promote` takes a ref by alias, or the name alone for the newest version."""

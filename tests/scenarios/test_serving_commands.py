@@ -199,6 +199,7 @@ def test_up_starts_everything_and_ends_everything(app: App, store: Path, tmp_pat
 def test_loop_tells_how_it_is(store: Path, tmp_path: Path):
     """A running loop answers health and metrics on its port, counts its looks, and SIGTERM frees the port."""
     (tmp_path / "paddock.toml").write_text(DECLARED)
+    started = time.time()
     with running(tmp_path, store, "loop", "--every", "0.1", "--port", "0") as process:
         assert process.stdout is not None
         url = process.stdout.readline().removeprefix("metrics at ").strip()
@@ -207,7 +208,7 @@ def test_loop_tells_how_it_is(store: Path, tmp_path: Path):
         last = metric_of(url, "paddock_loop_last_tick_timestamp_seconds")
 
         assert fetch(url.replace("/metrics", "/health")) == "OK"
-        assert abs(time.time() - last) < 60
+        assert started <= last <= time.time()
         assert metric_of(url, "paddock_loop_problems_total") == 0
         assert metric_of(url, 'paddock_rollout_phase{endpoint="delay",phase="shadow"}') == 0
 

@@ -14,30 +14,36 @@ if TYPE_CHECKING:
     from paddock.automation.declaration import Declaration, ModelSpec, PipelineSpec, parse_declaration
     from paddock.automation.labelled import LabelledRows
     from paddock.automation.live import LiveRows
-    from paddock.automation.loop import Loop, LoopPlan, Rooms
+    from paddock.automation.loop import Loop
+    from paddock.automation.plan import LoopPlan, Rooms
     from paddock.automation.ports import Traffic, TrafficControl, Trainer, TrainingRequest
-    from paddock.automation.records import Decision, Phase, Rollout
+    from paddock.automation.progress import get_progress
+    from paddock.automation.records import Decision, Phase, Progress, Rollout
+    from paddock.automation.rehearsal import Rehearsal, rehearse
     from paddock.automation.service import Automation
     from paddock.automation.specs import RetrainSpec
     from paddock.automation.traffic import FolderTraffic, GatewayTraffic, TrafficStore
-    from paddock.automation.training import PipelineTrainer
+    from paddock.automation.training import BackgroundTrainer, PipelineTrainer
     from paddock.automation.watch import Watch, profile_stretches
 
 # loaded at first use: pages and the command line need the records, not the statistics
 _HOME_OF = {
     "Automation": "service",
+    "BackgroundTrainer": "training",
     "Decision": "records",
     "Declaration": "declaration",
     "LabelledRows": "labelled",
     "LiveRows": "live",
     "Loop": "loop",
-    "LoopPlan": "loop",
+    "LoopPlan": "plan",
     "ModelSpec": "declaration",
     "Phase": "records",
     "PipelineSpec": "declaration",
     "RetrainSpec": "specs",
     "Rollout": "records",
-    "Rooms": "loop",
+    "Progress": "records",
+    "Rehearsal": "rehearsal",
+    "Rooms": "plan",
     "Traffic": "ports",
     "TrafficControl": "ports",
     "Trainer": "ports",
@@ -47,12 +53,15 @@ _HOME_OF = {
     "GatewayTraffic": "traffic",
     "TrafficStore": "traffic",
     "Watch": "watch",
+    "get_progress": "progress",
     "parse_declaration": "declaration",
+    "rehearse": "rehearsal",
     "profile_stretches": "watch",
 }
 
 __all__ = [
     "Automation",
+    "BackgroundTrainer",
     "Decision",
     "Declaration",
     "FolderTraffic",
@@ -65,6 +74,8 @@ __all__ = [
     "Phase",
     "PipelineSpec",
     "PipelineTrainer",
+    "Progress",
+    "Rehearsal",
     "RetrainSpec",
     "Rollout",
     "Rooms",
@@ -74,8 +85,10 @@ __all__ = [
     "Trainer",
     "TrainingRequest",
     "Watch",
+    "get_progress",
     "parse_declaration",
     "profile_stretches",
+    "rehearse",
 ]
 
 

@@ -1,6 +1,6 @@
 """Labelled live rows, kept as dataset versions to train on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
@@ -26,12 +26,22 @@ class LabelledRows:
     opened_at: datetime
     datasets: Datasets
     live: LiveRows
+    _last: "dict[tuple[datetime, datetime], tuple[DatasetRef, ...]]" = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def keep_until(self, until: datetime, now: datetime) -> tuple[DatasetRef, ...]:
         """Add the rows before `until` that are not kept yet; return all versions, oldest first.
 
-        Called again for the same time it adds nothing.
+        Called again for the same times it adds nothing, and reads nothing the next time in a row.
         """
+        if (until, now) not in self._last:
+            found = self._keep(until, now)
+            self._last.clear()
+            self._last[until, now] = found
+        return self._last[until, now]
+
+    def _keep(self, until: datetime, now: datetime) -> tuple[DatasetRef, ...]:
         kept = self._versions()
         since = self._end_of(kept[-1]) if kept else self.opened_at
         rows = labelled(self.live.between(since, until, now))

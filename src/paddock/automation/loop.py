@@ -8,32 +8,31 @@ it started. A decision is stored first and traffic follows it, at both ends of a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from paddock.automation import rules
+from paddock.automation.gating import Gate
 from paddock.automation.labelled import LabelledRows
-from paddock.automation.live import LiveRows, column, feature_names, labelled
+from paddock.automation.live import LiveRows
+from paddock.automation.plan import LoopPlan, Rooms
 from paddock.automation.ports import Traffic, TrafficControl, Trainer, TrainingRequest
-from paddock.automation.records import DecisionKind, Json, Phase, Rollout, StageVerdict
-from paddock.automation.seen import canary_evidence, shadow_evidence
-from paddock.automation.service import Automation, Words
-from paddock.automation.specs import RetrainSpec
-from paddock.evaluation import (
-    Evaluation,
-    GateReport,
-    GateSpec,
-    SliceSpec,
-    Trial,
-    score_rows,
-    slice_table,
+from paddock.automation.records import DecisionKind, Exposure, Json, Phase, Rollout, StageVerdict, Words
+from paddock.automation.seen import judge_stage, measure_exposure
+from paddock.automation.words import (
+    describe_report,
+    name_version,
+    say_canary,
+    say_overtaken,
+    say_promoted,
+    say_refused,
+    say_retraining,
+    say_shadow,
+    say_submitted,
+    say_taken_back,
+    say_unfaithful,
 )
-from paddock.kernel.clock import format_time
 from paddock.kernel.digest import digest_bytes
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import (
@@ -43,51 +42,18 @@ from paddock.kernel.errors import (
     InvalidInput,
     NotFound,
     PromotionRefused,
+    VerificationFailed,
     WorkerFailed,
 )
 from paddock.kernel.ids import RolloutId
-from paddock.kernel.refs import ModelVersionRef, parse_ref
-from paddock.models import WorkerPool, verify_worker
-from paddock.monitoring import Monitoring
-from paddock.registry import ModelVersion, Registry
-from paddock.serving import EndpointSpec
+from paddock.kernel.refs import ModelVersionRef
+from paddock.models import verify_worker
+from paddock.registry import ModelVersion
 
 _DEFAULT_GATE_WINDOW = "7d"
 # a request that fails for one of these fails again; what is Unavailable is tried again by the next tick
 _FAULTS = (InvalidInput, NotFound, Conflict, Forbidden)
 _NO_TIME = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-@dataclass(frozen=True, slots=True)
-class LoopPlan:
-    """What is declared for one endpoint.
-
-    retrain None: candidates are only submitted by people. opened_at: event time of its first request.
-    label_delay: after it every row that will ever have a label has one.
-    """
-
-    endpoint: str
-    spec: EndpointSpec
-    gates: tuple[GateSpec, ...]
-    opened_at: datetime
-    label_delay: timedelta
-    retrain: RetrainSpec | None = None
-    seed: int = 0
-
-    @property
-    def model(self) -> str:
-        return parse_ref("model", self.spec.model)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """The services the loop acts through."""
-
-    automation: Automation
-    evaluation: Evaluation
-    monitoring: Monitoring
-    registry: Registry
-    workers: WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +78,22 @@ class Loop:
                 break
             rollout = following
         if rollout is not found:
-            self._set_traffic(rollout)
+            rollout = self._set_traffic(rollout)
         return rollout if rollout is not None and rollout.is_open else None
 
     def settle(self) -> Rollout | None:
         """Let traffic be what the store says; return the rollout in progress, or None.
 
         A rollout is ended first when its champion is champion no longer: a person has decided otherwise, or
-        the process ended right after it had promoted the candidate.
+        the process ended right after it had promoted the candidate. One whose candidate the gateway refuses
+        is taken back.
         """
         rollout = self.rooms.automation.find_open(self.plan.endpoint)
         if rollout is not None and self._champion().version != rollout.champion:
             self._end_overtaken(rollout)
             rollout = None
-        self._set_traffic(rollout)
-        return rollout
+        rollout = self._set_traffic(rollout)
+        return rollout if rollout is not None and rollout.is_open else None
 
     def exam(self) -> tuple[datetime, datetime]:
         """Return where the rows of a gate that was held now would begin and end, in event time.
@@ -146,11 +113,10 @@ class Loop:
         self._version_of(candidate)
         fit_before, until = self.exam()
         draft = self._draft("submitted", self._champion().version, reason, fit_before, until)
-        words = Words(f"{candidate} was submitted: {reason}", {"candidate": candidate.version})
         return self.rooms.automation.open_rollout(
             msgspec.structs.replace(draft, candidate=candidate.version, gated=candidate.version),
             "candidate_submitted",
-            words,
+            say_submitted(candidate, reason),
             key=key,
         )
 
@@ -176,11 +142,7 @@ class Loop:
         if trigger is None:
             return None
         draft = self._draft("retrain", champion, trigger.words, fit_before, until)
-        words = Words(
-            f"Retraining {self.plan.model}. {trigger.words}.",
-            {"reason": trigger.reason, "fit_before": fit_before.isoformat(), "gate_until": until.isoformat()},
-        )
-        return self.rooms.automation.open_rollout(draft, "retrain_started", words)
+        return self.rooms.automation.open_rollout(draft, "retrain_started", say_retraining(draft, trigger))
 
     def _trigger_evidence(self, champion: int, labelled_until: datetime) -> rules.TriggerEvidence:
         rollouts = self.rooms.automation.list_rollouts(self.plan.endpoint)
@@ -208,15 +170,20 @@ class Loop:
         registered_at = max(self.plan.opened_at, champion.created_at)
         return rules.champion_rows_end(rollouts, champion.version, registered_at)
 
-    def _train(self, rollout: Rollout) -> Rollout:
+    def _train(self, rollout: Rollout) -> Rollout | None:
         try:
             trained = self._fit(rollout, rollout.fit_before, refit_of=0)
         except _FAULTS as error:
             return self._refuse(rollout, f"Training failed: {error.message}")
+        if trained is None:
+            return None
         return self.rooms.automation.move(rollout, "verifying", candidate=trained, gated=trained)
 
-    def _fit(self, rollout: Rollout, fit_before: datetime, *, refit_of: int) -> int:
-        """Return the version that the trainer makes of the labelled rows before `fit_before`."""
+    def _fit(self, rollout: Rollout, fit_before: datetime, *, refit_of: int) -> int | None:
+        """Return the version that the trainer makes of the labelled rows before `fit_before`.
+
+        None while it is still at it.
+        """
         trained = self.trainer.train(
             TrainingRequest(
                 model=rollout.model,
@@ -226,9 +193,11 @@ class Loop:
                 key=f"{rollout.rollout_id}-{'refit' if refit_of else 'fit'}",
             )
         )
+        if trained is None:
+            return None
         if trained.name != rollout.model or trained.version in (rollout.champion, refit_of):
             raise InvalidInput(f"it returned `{trained}`, which is no new version of `{rollout.model}`")
-        return trained.version
+        return self._version(trained.version).version  # one that is not there ends the rollout here
 
     # --- verification and gate
 
@@ -236,11 +205,8 @@ class Loop:
         cause = self._replay_golden(self._version(rollout.candidate))
         if not cause:
             return self.rooms.automation.move(rollout, "gating")
-        words = (
-            f"{_ref(rollout, rollout.candidate)} never got traffic: "
-            f"it does not answer its golden requests as recorded ({cause})"
-        )
-        return self._refuse(rollout, words, {"cause": cause, "predictions_answered": 0})
+        words = say_unfaithful(rollout, cause)
+        return self.rooms.automation.move(rollout, "refused", kind="candidate_refused", words=words)
 
     def _replay_golden(self, version: ModelVersion) -> str:
         """Return why the version does not answer as recorded, empty when it does. The last replay counts."""
@@ -254,10 +220,10 @@ class Loop:
 
     def _gate(self, rollout: Rollout) -> Rollout:
         try:
-            report = self._judge(rollout)
+            report = Gate(self.plan, self.rooms, self.live, self.labelled).hold(rollout)
         except (*_FAULTS, WorkerFailed) as error:
             return self._refuse(rollout, f"The gate could not be held: {error.message}")
-        candidate = _ref(rollout, rollout.candidate)
+        candidate = name_version(rollout, rollout.candidate)
         self.rooms.registry.attach_report(candidate, report.report_id)
         evidence: dict[str, Json] = {
             "report_id": report.report_id,
@@ -268,43 +234,17 @@ class Loop:
             return self._refuse(rollout, report.words, evidence)
         if rollout.origin == "retrain":
             return self.rooms.automation.move(rollout, "refitting")
-        return self._enter_shadow(rollout, rollout.candidate, _passed_words(report))
+        return self._enter_shadow(rollout, rollout.candidate, describe_report(report))
 
-    def _judge(self, rollout: Rollout) -> GateReport:
-        rows = labelled(self.live.between(rollout.fit_before, rollout.gate_until, rollout.started_at))
-        if not rows.num_rows:
-            raise InvalidInput(
-                f"{_ref(rollout, rollout.champion)} has seen every labelled row before "
-                f"{format_time(rollout.gate_until)}, or there is none"
-            )
-        features, labels = rows.select(feature_names(rows)), column(rows, "label")
-        candidate, champion = self._version(rollout.candidate), self._version(rollout.champion)
-        sliced = dict.fromkeys(
-            spec.slice for spec in self.plan.gates if spec.slice in features.column_names
-        )  # a gate on another column says that it was not sliced
-        trial = Trial(
-            model=rollout.model,
-            candidate_digest=candidate.package_digest,
-            labels=labels,
-            candidate_scores=self._scores(candidate, features),
-            champion_scores=self._scores(champion, features),
-            champion_version=champion.version,
-            slices=slice_table(features, [SliceSpec(name) for name in sliced]),
-            datasets=self.labelled.keep_until(rollout.gate_until, rollout.started_at),
-            seed=self.plan.seed,
-        )
-        seen = digest_bytes(labels.tobytes())[:16]  # a label that was sent late makes another exam
-        return self.rooms.evaluation.judge(trial, self.plan.gates, key=f"{rollout.rollout_id}-gate-{seen}")
-
-    def _scores(self, version: ModelVersion, features: pa.Table) -> npt.NDArray[np.float64]:
-        return score_rows(self.rooms.workers.get(version.package_digest), features)
-
-    def _refit(self, rollout: Rollout) -> Rollout:
+    def _refit(self, rollout: Rollout) -> Rollout | None:
         """Fit the gated recipe on all labelled rows; it is released as its parent was gated."""
         try:
-            refit = self._version(self._fit(rollout, rollout.gate_until, refit_of=rollout.gated))
+            fitted = self._fit(rollout, rollout.gate_until, refit_of=rollout.gated)
         except _FAULTS as error:
             return self._refuse(rollout, f"Fitting it again on all rows failed: {error.message}")
+        if fitted is None:
+            return None
+        refit = self._version(fitted)
         parent, cause = self._version(rollout.gated), self._replay_golden(refit)
         parent_report = self.rooms.evaluation.get_report(parent.report_id)
         report = self.rooms.evaluation.judge_refit(
@@ -318,16 +258,16 @@ class Loop:
         self.rooms.registry.attach_report(refit.ref, report.report_id)
         if not report.passed:
             return self._refuse(rollout, report.words)
-        return self._enter_shadow(rollout, refit.version, _passed_words(parent_report))
+        return self._enter_shadow(rollout, refit.version, describe_report(parent_report))
 
     def _refuse(self, rollout: Rollout, why: str, evidence: Mapping[str, Json] | None = None) -> Rollout:
-        words = Words(f"Kept {_ref(rollout, rollout.champion)}. {why}.", evidence or {})
+        words = say_refused(rollout, why, evidence or {})
         return self.rooms.automation.move(rollout, "refused", kind="candidate_refused", words=words)
 
     # --- shadow and canary
 
     def _enter_shadow(self, rollout: Rollout, candidate: int, why: str) -> Rollout:
-        words = Words(f"{_ref(rollout, candidate)} answers in shadow, unseen. {why}.")
+        words = say_shadow(rollout, candidate, why)
         return self.rooms.automation.move(
             rollout, "shadow", candidate=candidate, kind="shadow_started", words=words
         )
@@ -335,11 +275,7 @@ class Loop:
     def _verdict(self, rollout: Rollout, at: datetime) -> StageVerdict:
         """Return what the stage has shown by `at`; the same again at any later time."""
         rows = self.live.since(rollout.phase_started_at, at)
-        if rollout.phase == "shadow":
-            seen = rows.filter(pc.equal(rows["shadow_version"], rollout.candidate))
-            return rules.judge_shadow(self.plan.spec.rollout, shadow_evidence(seen))
-        evidence = canary_evidence(rows, rollout, at - rollout.phase_started_at)
-        return rules.judge_canary(self.plan.spec.rollout, rollout.step, evidence)
+        return judge_stage(self.plan.spec.rollout, rollout, rows, at)
 
     def _watch(self, rollout: Rollout) -> Rollout | None:
         verdict = self._verdict(rollout, self._now())
@@ -351,32 +287,35 @@ class Loop:
         return self._promote(rollout, verdict) if step is None else self._widen(rollout, step, verdict)
 
     def _widen(self, rollout: Rollout, step: int, verdict: StageVerdict) -> Rollout:
-        share = self.plan.spec.rollout.canary[step]
-        words = Words(
-            f"{_ref(rollout, rollout.candidate)} answers {share:.0%} of the requests: {verdict.words}.",
-            verdict.evidence,
-        )
+        words = say_canary(rollout, self.plan.spec.rollout.canary[step], verdict)
         kind: DecisionKind = "canary_started" if step == 0 else "canary_widened"
         return self.rooms.automation.move(rollout, "canary", step=step, kind=kind, words=words)
 
     def _promote(self, rollout: Rollout, verdict: StageVerdict) -> Rollout:
         try:
             self.rooms.registry.promote(
-                _ref(rollout, rollout.candidate),
+                name_version(rollout, rollout.candidate),
                 "champion",
                 reason=f"{verdict.words}; {rollout.trigger}",
                 expected_version=rollout.champion,
             )
         except PromotionRefused as error:  # something was found out about it meanwhile
             return self._take_back(rollout, StageVerdict("fail", error.message, verdict.evidence))
-        return self._finish(rollout, verdict.words, verdict.evidence)
+        try:
+            return self._finish(rollout, verdict.words, verdict.evidence)
+        except Conflict:
+            self._undo_promotion(rollout)
+            raise
+
+    def _undo_promotion(self, rollout: Rollout) -> None:
+        """Whoever withdrew the candidate while it was being promoted has the last word."""
+        newest = self.rooms.automation.list_rollouts(self.plan.endpoint, limit=1)[0]
+        if newest.rollout_id == rollout.rollout_id and newest.phase == "rolled_back":
+            reason = f"{name_version(rollout, rollout.candidate)} was withdrawn while it was being promoted"
+            self.rooms.registry.rollback(rollout.model, reason=reason, expected_version=rollout.candidate)
 
     def _finish(self, rollout: Rollout, why: str, evidence: Mapping[str, Json]) -> Rollout:
-        words = Words(
-            f"{_ref(rollout, rollout.candidate)} is champion now, in place of "
-            f"{_ref(rollout, rollout.champion)}: {why}.",
-            evidence,
-        )
+        words = say_promoted(rollout, why, evidence)
         return self.rooms.automation.move(
             rollout, "promoted", step=rollout.step, kind="champion_replaced", words=words
         )
@@ -384,60 +323,59 @@ class Loop:
     def _end_overtaken(self, rollout: Rollout) -> Rollout:
         """End a rollout whose champion is champion no longer."""
         change = self.rooms.registry.alias_history(rollout.model)[-1]
-        is_live = rollout.phase in ("shadow", "canary")
-        if change.to_version == rollout.candidate and is_live:
+        if change.to_version == rollout.candidate and rollout.is_live:
             verdict = self._verdict(rollout, change.at)
             by_hand = f"{change.principal} made it champion ({change.reason})"
             return self._finish(
                 rollout, verdict.words if verdict.state == "pass" else by_hand, verdict.evidence
             )
-        name = _ref(rollout, rollout.candidate) if rollout.candidate else "the candidate in training"
-        answered, _ = self._exposure(rollout)
-        words = Words(
-            f"Stopped the rollout of {name}: {_ref(rollout, change.to_version)} became champion meanwhile, "
-            f"in place of {_ref(rollout, rollout.champion)} ({change.principal}: {change.reason}).",
-            {"champion": change.to_version, "predictions_answered": answered},
-        )
+        return self._end(rollout, say_overtaken(rollout, change, self._exposure(rollout)))
+
+    def _take_back(self, rollout: Rollout, verdict: StageVerdict) -> Rollout:
+        return self._end(rollout, say_taken_back(rollout, verdict, self._exposure(rollout)))
+
+    def _end(self, rollout: Rollout, words: Words) -> Rollout:
+        """End a rollout that came to nothing: rolled back when its candidate had traffic, else refused."""
         return self.rooms.automation.move(
             rollout,
-            "rolled_back" if is_live else "refused",
+            "rolled_back" if rollout.is_live else "refused",
             step=rollout.step,
-            kind="candidate_rolled_back" if is_live else "candidate_refused",
+            kind="candidate_rolled_back" if rollout.is_live else "candidate_refused",
             words=words,
         )
 
-    def _take_back(self, rollout: Rollout, verdict: StageVerdict) -> Rollout:
-        answered, took = self._exposure(rollout)
-        words = Words(
-            f"Took {_ref(rollout, rollout.candidate)} back; {_ref(rollout, rollout.champion)} answers "
-            f"everything again. The reason: {verdict.words}. It had answered {answered:,} predictions in "
-            f"{took.days} days.",
-            {**verdict.evidence, "predictions_answered": answered, "hours": took // timedelta(hours=1)},
-        )
-        return self.rooms.automation.move(
-            rollout, "rolled_back", step=rollout.step, kind="candidate_rolled_back", words=words
-        )
-
-    def _exposure(self, rollout: Rollout) -> tuple[int, timedelta]:
-        """Return how many predictions the candidate has answered, and for how long."""
-        rows = self.live.since(rollout.started_at, self._now())
-        answered = rows.filter(pc.equal(rows["version"], rollout.candidate))
-        if not answered.num_rows:
-            return 0, timedelta(0)
-        first: datetime = pc.min(answered["event_time"]).as_py()
-        return answered.num_rows, self._now() - first
+    def _exposure(self, rollout: Rollout) -> Exposure:
+        now = self._now()
+        return measure_exposure(self.live.since(rollout.started_at, now), rollout.candidate, now)
 
     # --- shared
 
-    def _set_traffic(self, rollout: Rollout | None) -> None:
-        """Let traffic be what the store says; `rollout` is the last one, open or ended."""
-        if rollout is not None and rollout.phase in ("shadow", "canary"):
-            traffic = self._traffic_of(rollout)
-            reason = f"{_ref(rollout, rollout.candidate)} in {rollout.phase}: {rollout.trigger}"
-        else:
-            champion = self._champion()
-            traffic, reason = Traffic(champion.version), f"{champion.ref} is champion"
-        self.traffic.apply(self.plan.endpoint, self.plan.model, traffic, reason=reason)
+    def _set_traffic(self, rollout: Rollout | None) -> Rollout | None:
+        """Let traffic be what the store says; `rollout` is the last one, open or ended.
+
+        Return it, taken back when the gateway has refused its candidate.
+        """
+        if rollout is None or not rollout.is_live:
+            self._serve_champion()
+            return rollout
+        reason = f"{name_version(rollout, rollout.candidate)} in {rollout.phase}: {rollout.trigger}"
+        try:
+            self.traffic.apply(self.plan.endpoint, self.plan.model, self._traffic_of(rollout), reason=reason)
+        except VerificationFailed as error:
+            why = f"the gateway refused it: {error.message}"
+            ended = self._take_back(rollout, StageVerdict("fail", why, {"cause": error.message}))
+            self._serve_champion()
+            return ended
+        return rollout
+
+    def _serve_champion(self) -> None:
+        champion = self._champion()
+        self.traffic.apply(
+            self.plan.endpoint,
+            self.plan.model,
+            Traffic(champion.version),
+            reason=f"{champion.ref} is champion",
+        )
 
     def _traffic_of(self, rollout: Rollout) -> Traffic:
         if rollout.phase == "shadow":
@@ -479,13 +417,3 @@ class Loop:
             started_at=_NO_TIME,
             phase_started_at=_NO_TIME,
         )
-
-
-def _ref(rollout: Rollout, version: int) -> str:
-    return f"{rollout.model}@{version}"
-
-
-def _passed_words(report: GateReport) -> str:
-    """Say that the gates were passed, and what came of the comparison with the champion."""
-    compared = (result.words for result in report.results if result.spec is not None and result.spec.versus)
-    return ". ".join((report.words, *compared))

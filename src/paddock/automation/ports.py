@@ -25,7 +25,9 @@ class TrainingRequest:
 class Trainer(Protocol):
     """Fits and registers versions. The same key gives the same version again."""
 
-    def train(self, request: TrainingRequest) -> ModelVersionRef: ...
+    def train(self, request: TrainingRequest) -> ModelVersionRef | None:
+        """Return the version, or None while it is still being fitted: ask again then, in the same words."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Traffic:
 
 
 class TrafficControl(Protocol):
-    """Moves traffic; `apply` returns when the gateway answers by it, and may be repeated."""
+    """Moves traffic. What the gateway refuses is not taken over later, but by another `apply` only."""
 
-    def apply(self, endpoint: str, model: str, traffic: Traffic, *, reason: str) -> None: ...
+    def apply(self, endpoint: str, model: str, traffic: Traffic, *, reason: str) -> None:
+        """Return when the gateway answers by it; may be repeated.
+
+        Raises VerificationFailed when the gateway has refused it, Unavailable when it is not there in time.
+        """
+        ...

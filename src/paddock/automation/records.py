@@ -1,7 +1,7 @@
 """What a rollout, a decision and their evidence are; values only."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -31,9 +31,11 @@ DecisionKind = Literal[
     "canary_widened",
     "champion_replaced",
     "candidate_rolled_back",
+    "candidate_withdrawn",
 ]
 
 ENDED: frozenset[Phase] = frozenset({"promoted", "refused", "rolled_back"})
+LIVE: frozenset[Phase] = frozenset({"shadow", "canary"})
 
 
 class Rollout(msgspec.Struct, frozen=True):
@@ -63,6 +65,18 @@ class Rollout(msgspec.Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         return self.phase not in ENDED
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the candidate answers requests, seen or unseen."""
+        return self.phase in LIVE
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What a decision says: a sentence for people, and the figures behind it."""
+
+    text: str
+    evidence: Mapping[str, Json] = {}
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -96,3 +110,16 @@ class StageVerdict(msgspec.Struct, frozen=True):
     state: Literal["wait", "pass", "fail"]
     words: str
     evidence: Mapping[str, Json] = {}
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """How many predictions a candidate has answered for callers, and how long ago the first one was."""
+
+    answered: int
+    took: timedelta
+
+
+class Progress(Rollout, frozen=True):
+    """A rollout, and in words what it waits for; empty when it has ended."""
+
+    waits_for: str = ""

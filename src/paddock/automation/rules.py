@@ -1,7 +1,7 @@
 """What the loop does next, given what was seen. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,12 +41,16 @@ class TriggerEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ShadowEvidence:
-    """Answers of a candidate that nobody saw, beside the champion's to the same rows."""
+    """Answers of a candidate that nobody saw, beside the champion's to the same rows.
+
+    elapsed: since the shadow began.
+    """
 
     rows: int
     answered: int
     mean_candidate: float
     mean_champion: float
+    elapsed: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,8 @@ def champion_rows_end(rollouts: Sequence[Rollout], champion: int, otherwise: dat
 def judge_shadow(spec: RolloutSpec, seen: ShadowEvidence) -> StageVerdict:
     """Judge answers that nobody saw: are they complete, and not of another kind than the champion's?
 
-    Quality is not judged here: the labels of these rows are still to come.
+    Quality is not judged here: the labels of these rows are still to come. Rows that do not come are
+    waited for until `give_up_after`.
     """
     evidence: dict[str, Json] = {
         "rows": seen.rows,
@@ -160,7 +165,7 @@ def judge_shadow(spec: RolloutSpec, seen: ShadowEvidence) -> StageVerdict:
     if not seen.rows and not spec.shadow_rows:
         return StageVerdict("pass", "no shadow answers are asked for", evidence)
     if seen.rows < spec.shadow_rows:
-        return StageVerdict("wait", f"{seen.rows:,} of {spec.shadow_rows:,} shadow rows", evidence)
+        return _wait(spec, seen.elapsed, f"{seen.rows:,} of {spec.shadow_rows:,} shadow rows", evidence)
     if seen.answered < MIN_ANSWERED_RATIO * seen.rows:
         lost = seen.rows - seen.answered
         return StageVerdict("fail", f"{lost:,} of {seen.rows:,} shadow answers are missing", evidence)
@@ -176,7 +181,8 @@ def judge_canary(spec: RolloutSpec, step: int, seen: CanaryEvidence) -> StageVer
     At every look the candidate is stopped when it is worse by three standard errors. In the first step
     it goes on once `labelled_rows` of its own rows have labels and it is not significantly worse
     (5 % one-sided); later steps go on after `hold_rows` rows and `hold_at_least`. With `labelled_rows` 0
-    labels are not waited for, but those that are there count.
+    labels are not waited for, but those that are there count. A step that still waits after
+    `give_up_after` fails.
     """
     evidence: dict[str, Json] = {
         "rows": seen.rows,
@@ -190,14 +196,13 @@ def judge_canary(spec: RolloutSpec, step: int, seen: CanaryEvidence) -> StageVer
     if worse_by > EARLY_STOP_SIGMAS * seen.standard_error:
         return StageVerdict("fail", f"worse on live labels: {_canary_words(seen)}", evidence)
     if seen.rows < spec.hold_rows or seen.elapsed < parse_duration(spec.hold_at_least):
-        return StageVerdict("wait", f"{seen.rows:,} of {spec.hold_rows:,} rows", evidence)
+        return _wait(spec, seen.elapsed, f"{seen.rows:,} of {spec.hold_rows:,} rows", evidence)
     if step > 0:
         return StageVerdict("pass", f"held for {seen.rows:,} more rows", evidence)
     if not seen.is_measurable and not spec.labelled_rows:
         return StageVerdict("pass", f"held for {seen.rows:,} rows, too few labels to measure", evidence)
     if not seen.is_measurable or seen.candidate.rows < spec.labelled_rows:
-        waits = f"{seen.candidate.rows:,} of {spec.labelled_rows:,} labelled candidate rows"
-        return StageVerdict("wait", waits, evidence)
+        return _wait(spec, seen.elapsed, _missing_labels(spec, seen), evidence)
     if worse_by > FINAL_SIGMAS * seen.standard_error:
         return StageVerdict("fail", f"worse on live labels: {_canary_words(seen)}", evidence)
     return StageVerdict("pass", f"not worse on live labels: {_canary_words(seen)}", evidence)
@@ -207,6 +212,27 @@ def next_canary(rollout: Rollout, spec: RolloutSpec) -> int | None:
     """Return the next canary step, or None when the next move is promotion."""
     following = rollout.step + 1 if rollout.phase == "canary" else 0
     return following if following < len(spec.canary) else None
+
+
+def _wait(spec: RolloutSpec, elapsed: timedelta, missing: str, evidence: Mapping[str, Json]) -> StageVerdict:
+    """Return that `missing` is waited for, or that it is no longer."""
+    if elapsed < parse_duration(spec.give_up_after):
+        return StageVerdict("wait", missing, evidence)
+    return StageVerdict("fail", f"{missing} came in {_span(elapsed)}", evidence)
+
+
+def _missing_labels(spec: RolloutSpec, seen: CanaryEvidence) -> str:
+    if seen.candidate.rows < spec.labelled_rows:
+        return f"{seen.candidate.rows:,} of {spec.labelled_rows:,} labelled candidate rows"
+    fewest = min(seen.candidate.positives, seen.candidate.negatives)
+    if fewest < MIN_CLASS_ROWS:
+        return f"{fewest} of {MIN_CLASS_ROWS} candidate rows of the rarer label"
+    return f"too few of the champion's labelled rows ({seen.champion.rows:,})"
+
+
+def _span(elapsed: timedelta) -> str:
+    days, hours = elapsed.days, elapsed // timedelta(hours=1)
+    return f"{days} days" if days > 1 else f"{hours} hours"
 
 
 def _canary_words(seen: CanaryEvidence) -> str:

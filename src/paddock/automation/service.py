@@ -1,28 +1,20 @@
 """Rollouts and decisions: kept in one transaction each, read by pages, API and the loop."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
 from paddock.automation import sql
-from paddock.automation.records import Decision, DecisionKind, Json, Phase, Rollout
+from paddock.automation.records import Decision, DecisionKind, Phase, Rollout, Words
+from paddock.automation.words import say_withdrawn
 from paddock.kernel.clock import Clock
-from paddock.kernel.errors import Conflict
+from paddock.kernel.errors import Conflict, InvalidInput, NotFound
 from paddock.kernel.ids import RolloutId, new_id
 from paddock.kernel.refs import Actor
 from paddock.metadata import Event, Metadata, NewEvent, Transaction, once_for
 
 _KIND = "decision."
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a decision says: a sentence for people, and the figures behind it."""
-
-    text: str
-    evidence: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +37,7 @@ class Automation:
                 raise Conflict(
                     f"endpoint `{rollout.endpoint}` has a rollout in progress: version {other.candidate} "
                     f"is in phase `{other.phase}`",
-                    hint="wait until it ends",
+                    hint=f"paddock rollout show {rollout.endpoint}",
                 )
             if rollout.candidate and rollout.candidate == rollout.champion:
                 raise Conflict(f"`{rollout.model}@{rollout.candidate}` is champion already")
@@ -77,8 +69,7 @@ class Automation:
         """
 
         def change(tx: Transaction) -> Rollout:
-            if not sql.update_rollout(tx, self.actor.project_id, moved, rollout):
-                raise Conflict(f"rollout `{rollout.rollout_id}` was moved by another process meanwhile")
+            self._replace(tx, rollout, moved)
             if kind is not None and words is not None:
                 tx.append_event(self._event(moved, kind, words, now))
             return moved
@@ -93,6 +84,36 @@ class Automation:
             phase_started_at=now,
         )
         return self.metadata.write(change)
+
+    def withdraw(self, endpoint: str, *, reason: str, key: str = "") -> Rollout:
+        """End the endpoint's open rollout because a person says so, and return it as it ended.
+
+        A candidate with traffic is `rolled_back`, any other `refused`. From the loop's next look on the
+        champion answers everything; what is still being trained is left aside. reason: for the history.
+        Raises NotFound when no rollout is open. Event `decision.candidate_withdrawn`.
+        """
+
+        def change(tx: Transaction) -> Rollout:
+            rollout = sql.find_open(tx, self.actor.project_id, endpoint)
+            if rollout is None:
+                raise NotFound(
+                    f"endpoint `{endpoint[:80]}` has no rollout in progress",
+                    hint=f"paddock rollout show {endpoint[:80]}",
+                )
+            phase: Phase = "rolled_back" if rollout.is_live else "refused"
+            ended = msgspec.structs.replace(rollout, phase=phase, phase_started_at=now)
+            self._replace(tx, rollout, ended)
+            words = say_withdrawn(rollout, self.actor.principal, reason)
+            tx.append_event(self._event(ended, "candidate_withdrawn", words, now))
+            return ended
+
+        if not reason.strip():
+            raise InvalidInput(
+                "a candidate is withdrawn for a reason, and none was given", hint='--reason "..."'
+            )
+        now = self.clock.now()
+        request = ("withdraw", endpoint, reason)
+        return self.metadata.write(change, once=once_for(self.actor, key, request, Rollout))
 
     def find_open(self, endpoint: str) -> Rollout | None:
         """Return the endpoint's open rollout, or None."""
@@ -113,6 +134,10 @@ class Automation:
             limit=limit,
         )
         return tuple(_decision(event) for event in events)
+
+    def _replace(self, tx: Transaction, was: Rollout, rollout: Rollout) -> None:
+        if not sql.update_rollout(tx, self.actor.project_id, rollout, was):
+            raise Conflict(f"rollout `{was.rollout_id}` was moved by another process meanwhile")
 
     def _event(self, rollout: Rollout, kind: DecisionKind, words: Words, now: datetime) -> NewEvent:
         return NewEvent(

@@ -13,7 +13,7 @@ import msgspec
 
 from paddock.automation.ports import Traffic
 from paddock.kernel.clock import monotonic_s
-from paddock.kernel.errors import Unavailable
+from paddock.kernel.errors import Unavailable, VerificationFailed
 from paddock.kernel.refs import ModelVersionRef
 from paddock.objects import ObjectStore
 from paddock.registry import Registry
@@ -83,14 +83,21 @@ class FolderTraffic:
     folder_of: Callable[[str], Path]
 
     def apply(self, endpoint: str, model: str, traffic: Traffic, *, reason: str) -> None:
-        """Set the traffic; wait for a gateway that is up, one that is down takes it over when it starts."""
+        """Set the traffic; wait for a gateway that is up, one that is down takes it over when it starts.
+
+        Raises as a TrafficControl does; a refusal is told in the gateway's own words.
+        """
         state = GatewayState(self.folder_of(endpoint))
         revision = self.store.set(endpoint, model, traffic, state, reason=reason)
         deadline = monotonic_s() + _APPLIED_S
         while monotonic_s() < deadline:
-            applied = _ask_generation(state)
-            if applied < 0 or applied >= revision.number:
+            status = _ask_status(state)
+            if status is None or status.generation >= revision.number:
                 return
+            if status.refused_generation >= revision.number:
+                raise VerificationFailed(
+                    status.refusal, hint=f"see {state.report_path}", generation=status.refused_generation
+                )
             time.sleep(_POLL_S)
         raise Unavailable(f"the gateway of `{endpoint}` did not take over revision {revision.number}")
 
@@ -107,18 +114,22 @@ class _Address(msgspec.Struct):
 
 
 class _Status(msgspec.Struct):
+    """What is read of a gateway's /status."""
+
     generation: int = 0
+    refused_generation: int = 0
+    refusal: str = ""
 
 
-def _ask_generation(state: GatewayState) -> int:
-    """Return what the gateway has applied, -1 when none is up."""
+def _ask_status(state: GatewayState) -> _Status | None:
+    """Return what the gateway has applied and refused, None when none is up."""
     try:
         address = msgspec.json.decode(state.address_path.read_bytes(), type=_Address)
         connection = http.client.HTTPConnection(address.url.removeprefix("http://"), timeout=5.0)
         try:
             connection.request("GET", "/status")
-            return msgspec.json.decode(connection.getresponse().read(), type=_Status).generation
+            return msgspec.json.decode(connection.getresponse().read(), type=_Status)
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, msgspec.DecodeError):
-        return -1
+        return None

@@ -17,6 +17,7 @@ TABLE = {
     "runs": LazyCommand(f"{_C}.runs:runs", "List and show runs"),
     "models": LazyCommand(f"{_C}.models:models", "List, show and promote models"),
     "rollback": LazyCommand(f"{_C}.models:rollback", "Take the previous champion of a model back"),
+    "rollout": LazyCommand(f"{_C}.rollout:rollout", "Show and withdraw the candidate of an endpoint"),
     "monitor": LazyCommand(f"{_C}.monitor:monitor", "Show what a monitor found"),
     "audit": LazyCommand(f"{_C}.audit:audit", "Check that history was not changed"),
     "backup": LazyCommand(f"{_C}.backup:backup", "Write the store to a folder or a file"),

@@ -24,16 +24,24 @@ from paddock.evaluation.specs import (
 _WORDS_MAX_SLICES = 5
 
 
-def check_gates(specs: Sequence[GateSpec], evidence: Evidence, *, model: str) -> tuple[GateResult, ...]:
+def check_gates(
+    specs: Sequence[GateSpec], evidence: Evidence, *, model: str, latency_requests: int = 0
+) -> tuple[GateResult, ...]:
     """Hold the evidence against each gate, in the order given.
 
-    specs: sound ones (`check_spec`). A gate against the champion is not applicable while there is
-    none; any other gate without its measurement is `not_measured`.
+    specs: sound ones (`check_spec`). latency_requests: how many the latency was measured over, for the
+    words. A gate against the champion is not applicable while there is none; any other gate without its
+    measurement is `not_measured`.
 
     >>> check_gates([GateSpec(latency_p99_ms=20)], Evidence(rows=9), model="delay")[0].words
     'The 99th percentile of latency was not measured'
     """
-    return tuple(_check_gate(spec, evidence, model) for spec in specs)
+    return tuple(
+        _check_gate(spec, evidence, model)
+        if spec.latency_p99_ms is None
+        else _check_latency(spec, spec.latency_p99_ms, evidence.latency_p99_ms, latency_requests)
+        for spec in specs
+    )
 
 
 def is_passed(results: Sequence[GateResult]) -> bool:
@@ -107,8 +115,6 @@ def format_figure(value: float, *beside: float) -> str:
 
 
 def _check_gate(spec: GateSpec, evidence: Evidence, model: str) -> GateResult:
-    if spec.latency_p99_ms is not None:
-        return _check_latency(spec, spec.latency_p99_ms, evidence.latency_p99_ms)
     if spec.versus:
         return _check_versus(spec, evidence, model)
     if spec.slice:
@@ -130,11 +136,14 @@ def _result(
     )
 
 
-def _check_latency(spec: GateSpec, limit: float, measured: float | None) -> GateResult:
+def _check_latency(spec: GateSpec, limit: float, measured: float | None, requests: int) -> GateResult:
     if measured is None or measured != measured:
         return _result(spec, "not_measured", "The 99th percentile of latency was not measured", limit)
-    words = f"99 % of requests answered within {measured:.1f} ms; needs at most {limit:g} ms"
-    found = Measured("latency_p99_ms", 0, measured)
+    over = f" over {requests:,} requests" if requests else ""
+    is_close = f"{measured:.1f}" == f"{limit:.1f}"
+    shown = format_figure(measured, limit) if is_close else f"{measured:.1f}"
+    words = f"p99 {shown} ms{over}, at most {limit:g} ms"
+    found = Measured("latency_p99_ms", requests, measured)
     return _result(spec, "passed" if measured <= limit else "failed", words, limit, found)
 
 

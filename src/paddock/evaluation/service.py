@@ -46,7 +46,10 @@ class Evaluation:
         check_trial(trial, gates)
         evidence = measure_trial(trial, gates)
         report = self._report(
-            trial, evidence, rules.check_gates(gates, evidence, model=trial.model), gated_as=""
+            trial,
+            evidence,
+            rules.check_gates(gates, evidence, model=trial.model, latency_requests=trial.latency_requests),
+            gated_as="",
         )
         return self._store(report, request=("judge", *_fingerprint(trial), tuple(gates)), key=key)
 
@@ -164,7 +167,10 @@ def _event(actor: Actor, report: GateReport, report_digest: Digest) -> NewEvent:
 
 
 def _fingerprint(trial: Trial) -> tuple[object, ...]:
-    """Everything of a trial that makes its report what it is, short enough to be compared."""
+    """Everything of a trial that makes its report what it is, short enough to be compared.
+
+    Latency is another one at each measurement, so a request is not known by it.
+    """
     return (
         trial.model,
         trial.candidate_digest,
@@ -174,7 +180,6 @@ def _fingerprint(trial: Trial) -> tuple[object, ...]:
         trial.champion_version,
         {column: digest_bytes("\0".join(names).encode()) for column, names in trial.slices.items()},
         tuple(str(dataset) for dataset in trial.datasets),
-        trial.latency_p99_ms,
         trial.seed,
         trial.draws,
     )

@@ -31,6 +31,7 @@ class Trial:
     champion_version: 0 on a first release; champion_scores None with a version set means that the
     champion could not be scored, and then no gate against it passes.
     slices: column -> the slice of each row (`slice_table`); datasets: where the rows come from.
+    latency_p99_ms: as measured over latency_requests in the server, None when it was not.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Trial:
     slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     datasets: tuple[DatasetRef, ...] = ()
     latency_p99_ms: float | None = None
+    latency_requests: int = 0
     seed: int = 0
     draws: int = DEFAULT_DRAWS
 

@@ -7,12 +7,13 @@ It is opened at the first call.
 - What a call has written is durable when it returns.
 - Over HTTP a write carries an idempotency key and is sent again when no answer comes; it counts once.
 - Errors are the same classes with the same words, wherever they were raised.
-- `runs`, `datasets` and `models` know the port `Store` only; nothing in them asks which store it is.
+- What is called knows the port `Store` only; nothing in it asks which store it is.
 """
 
 from paddock.sdk.ambient import connect, current_store, disconnect
 from paddock.sdk.datasets import Dataset, add_dataset, dataset
 from paddock.sdk.models import promote, rollback
+from paddock.sdk.rollouts import rollout, withdraw
 from paddock.sdk.runs import ActiveRun, active_run, run
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     "disconnect",
     "promote",
     "rollback",
+    "rollout",
     "run",
+    "withdraw",
 ]

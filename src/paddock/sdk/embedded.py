@@ -41,6 +41,10 @@ class EmbeddedStore:
     def models(self) -> "EmbeddedModels":
         return EmbeddedModels(self.app)
 
+    @property
+    def rollouts(self) -> "EmbeddedRollouts":
+        return EmbeddedRollouts(self.app)
+
     def now(self) -> datetime:
         return self.app.clock.now()
 
@@ -148,6 +152,22 @@ class EmbeddedModels:
 
     def rollback(self, name: str, request: structs.Rollback, *, key: str) -> structs.AliasChange:
         return _view(self.app.registry.rollback(name, reason=request.reason, key=key), structs.AliasChange)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedRollouts:
+    app: App
+
+    def get(self, endpoint: str) -> structs.Rollout:
+        from paddock.automation import get_progress
+
+        found = self.app.endpoints.get_endpoint(endpoint)
+        predictions = self.app.gateway_folder(found.name) / "predictions"
+        return _view(get_progress(self.app.automation, found, predictions), structs.Rollout)
+
+    def withdraw(self, endpoint: str, request: structs.Withdraw, *, key: str) -> structs.Rollout:
+        name = self.app.endpoints.get_endpoint(endpoint).name
+        return _view(self.app.automation.withdraw(name, reason=request.reason, key=key), structs.Rollout)
 
 
 def _view(record: object, kind: type[T]) -> T:

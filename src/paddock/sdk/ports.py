@@ -82,6 +82,16 @@ class ModelStore(Protocol):
     def rollback(self, name: str, request: structs.Rollback, *, key: str) -> structs.AliasChange: ...
 
 
+class RolloutStore(Protocol):
+    """The rollouts of endpoints."""
+
+    def get(self, endpoint: str) -> structs.Rollout:
+        """Return the newest rollout, open or ended."""
+        ...
+
+    def withdraw(self, endpoint: str, request: structs.Withdraw, *, key: str) -> structs.Rollout: ...
+
+
 class Store(Protocol):
     """Where the calls of a process go to. Safe to share between threads, not between processes."""
 
@@ -93,6 +103,9 @@ class Store(Protocol):
 
     @property
     def models(self) -> ModelStore: ...
+
+    @property
+    def rollouts(self) -> RolloutStore: ...
 
     def now(self) -> datetime:
         """Return the time at which something is measured."""

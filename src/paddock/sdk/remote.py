@@ -44,6 +44,10 @@ class HttpStore:
     def models(self) -> "HttpModels":
         return HttpModels(self.transport)
 
+    @property
+    def rollouts(self) -> "HttpRollouts":
+        return HttpRollouts(self.transport)
+
     def now(self) -> datetime:
         return self.clock.now()
 
@@ -172,6 +176,18 @@ class HttpModels:
 
     def _put(self, digest: Digest, body: bytes) -> None:
         self.transport.upload("PUT", address("objects", digest), body, structs.StoredObject)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRollouts:
+    transport: Transport
+
+    def get(self, endpoint: str) -> structs.Rollout:
+        return self.transport.get(address("endpoints", endpoint, "rollout"), structs.Rollout)
+
+    def withdraw(self, endpoint: str, request: structs.Withdraw, *, key: str) -> structs.Rollout:
+        target = address("endpoints", endpoint, "rollout", "withdrawals")
+        return self.transport.post(target, request, structs.Rollout, key=key)
 
 
 def plain_file_name(name: str) -> str:

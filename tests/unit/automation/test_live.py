@@ -137,6 +137,17 @@ def test_keeping_again_adds_nothing(answered):
     assert answered.make_loop().labelled.keep_until(OPENED_AT + 24 * SECOND, now) == refs
 
 
+def test_asking_again_while_a_training_goes_on_reads_nothing(answered):
+    """A loop that asks at every tick gets the same versions, whatever is logged meanwhile."""
+    until, now = OPENED_AT + 48 * SECOND, OPENED_AT + DAY
+    refs = answered.loop.labelled.keep_until(until, now)
+    late = answered.answer(until - SECOND / 2, [1], [0.5], features=[("wind", [47.5])])
+    answered.label(late, [1.0], OPENED_AT + HOUR)
+
+    assert answered.loop.labelled.keep_until(until, now) == refs
+    assert len(answered.make_loop().labelled.keep_until(until, now)) == len(refs) + 1
+
+
 def test_nothing_labelled_keeps_nothing(answered):
     """Before the first label there is no version, and no error."""
     assert answered.loop.labelled.keep_until(OPENED_AT + HOUR, OPENED_AT + SECOND) == ()

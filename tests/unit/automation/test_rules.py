@@ -231,6 +231,55 @@ def test_canary_without_labels_goes_on_when_none_are_waited_for():
     assert judge_canary(spec, 0, bad).state == "fail"
 
 
+@pytest.mark.parametrize(
+    ("step", "given", "words"),
+    [
+        pytest.param(
+            0,
+            {"candidate": auc(positives=41, negatives=40)},
+            "81 of 150 labelled candidate rows came in 30 days",
+            id="labels",
+        ),
+        pytest.param(
+            0,
+            {"candidate": auc(NAN, NAN, 3, 400)},
+            "3 of 20 candidate rows of the rarer label came in 30 days",
+            id="one label only",
+        ),
+        pytest.param(
+            0,
+            {"candidate": auc(positives=90, negatives=90), "champion": auc(NAN, NAN, 1, 400)},
+            "too few of the champion's labelled rows (401) came in 30 days",
+            id="labels of the champion",
+        ),
+        pytest.param(0, {"rows": 99}, "99 of 100 rows came in 30 days", id="rows"),
+        pytest.param(1, {"rows": 99}, "99 of 100 rows came in 30 days", id="rows of a later step"),
+    ],
+)
+def test_canary_that_waits_too_long_is_given_up(step, given, words):
+    """After `give_up_after` a step that still waits ends, with what was missing; before it, it waits."""
+    spec = msgspec.structs.replace(ROLLOUT, labelled_rows=150)
+    late = judge_canary(spec, step, canary(**{**given, "elapsed": 30 * DAY}))
+    early = judge_canary(spec, step, canary(**{**given, "elapsed": 30 * DAY - timedelta(microseconds=1)}))
+
+    assert (late.state, late.words) == ("fail", words)
+    assert (early.state, early.words) == ("wait", words.removesuffix(" came in 30 days"))
+
+
+def test_shadow_that_waits_too_long_is_given_up():
+    """A shadow nobody sends rows to ends after `give_up_after`."""
+    spec = msgspec.structs.replace(ROLLOUT, give_up_after="36h")
+    late = judge_shadow(spec, ShadowEvidence(7, 7, 0.3, 0.3, elapsed=timedelta(hours=36)))
+
+    assert (late.state, late.words) == ("fail", "7 of 100 shadow rows came in 36 hours")
+    assert judge_shadow(spec, ShadowEvidence(7, 7, 0.3, 0.3, elapsed=timedelta(hours=35))).state == "wait"
+
+
+def test_what_has_shown_enough_is_not_given_up():
+    """A long stage whose rows and labels came is judged by them."""
+    assert judge_canary(ROLLOUT, 0, canary(elapsed=90 * DAY)).state == "pass"
+
+
 def test_canary_evidence_can_be_stored():
     """What could not be measured is stored as null, not as NaN, which JSON does not know."""
     verdict = judge_canary(ROLLOUT, 0, canary(candidate=auc(NAN, NAN, 0, 0)))

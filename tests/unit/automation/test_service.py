@@ -5,7 +5,7 @@ import threading
 import pytest
 from loop_shop import DAY, OPENED_AT, draft
 
-from paddock.automation.service import Words
+from paddock.automation.records import Words
 from paddock.kernel.errors import Conflict, IdempotencyConflict
 from paddock.kernel.refs import Actor, ProjectId
 

@@ -41,12 +41,14 @@ from paddock.wire.structs.operations import (
     Problem,
     Quality,
     Readiness,
+    Rollout,
     RouteShare,
     SetTraffic,
     StoredObject,
     VersionRows,
     Window,
     WindowPage,
+    Withdraw,
 )
 from paddock.wire.structs.tracking import (
     Artifact,
@@ -124,6 +126,7 @@ __all__ = [
     "Request",
     "Resource",
     "Rollback",
+    "Rollout",
     "RouteShare",
     "Run",
     "RunEnvironment",
@@ -135,6 +138,7 @@ __all__ = [
     "VersionRows",
     "Window",
     "WindowPage",
+    "Withdraw",
     "read_number",
     "write_number",
 ]

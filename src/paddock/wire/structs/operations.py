@@ -60,6 +60,35 @@ class EndpointHistory(Resource, frozen=True, kw_only=True):
     next_cursor: str = ""
 
 
+class Rollout(Resource, frozen=True, kw_only=True):
+    """A candidate's way towards production. `candidate`: 0 until it is trained; `step`: place in the canary.
+
+    `gated`: the version whose gate report counts. `waits_for`: in words, empty when it has ended. Rows the
+    gated version was fitted on lie before `fit_before`, those of its gate before `gate_until`.
+    """
+
+    rollout_id: str
+    endpoint: str
+    model: str
+    origin: str
+    trigger: str
+    champion: int
+    candidate: int
+    gated: int
+    phase: str
+    step: int
+    is_open: bool
+    waits_for: str = ""
+    fit_before: Time
+    gate_until: Time
+    started_at: Time
+    phase_started_at: Time
+
+
+class Withdraw(Request, frozen=True, kw_only=True):
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+
+
 class FeatureDrift(Resource, frozen=True, kw_only=True):
     """`threshold`: the PSI that few windows of this size pass without drift."""
 
