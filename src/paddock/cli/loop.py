@@ -10,6 +10,7 @@ from paddock.cli.workspace import PROJECT_FILE, open_workspace
 if TYPE_CHECKING:
     from paddock.app import App
     from paddock.automation import Declaration
+    from paddock.models import WorkerPool
     from paddock.server import LoopMetrics
 
 
@@ -39,35 +40,44 @@ def loop(every_s: float, once: bool, port: int | None) -> None:
       paddock loop --every 30
     """
     with open_workspace(loop_port=port) as app:
-        from paddock.cli.looping import read_declaration
+        from paddock.app import read_declaration
         from paddock.cli.waiting import run_until_stopped
+        from paddock.models import WorkerPool
         from paddock.server import LoopMetrics, serve_status
 
         declaration = read_declaration(PROJECT_FILE)
         metrics = LoopMetrics(app, declaration)
-        if once:
-            _watch(app, declaration, metrics)()
-            return
-        with serve_status(app, app.settings.whole("loop_port"), metrics.render) as url:
-            click.echo(f"metrics at {url}/metrics")
-            was_interrupted = run_until_stopped(_watch(app, declaration, metrics), every_s)
+        with WorkerPool(app.objects) as workers:
+            tick = _watch(app, declaration, metrics, workers, waits=once)
+            if once:
+                tick()
+                return
+            with serve_status(app, app.settings.whole("loop_port"), metrics.render) as url:
+                click.echo(f"metrics at {url}/metrics")
+                was_interrupted = run_until_stopped(tick, every_s)
     if was_interrupted:
         raise KeyboardInterrupt
 
 
-def _watch(app: "App", declaration: "Declaration", metrics: "LoopMetrics") -> Callable[[], None]:
-    """Return the function that does what is due at every declared endpoint."""
-    from paddock.automation import FolderTraffic, TrafficStore
-    from paddock.cli.looping import build_loop
+def _watch(
+    app: "App", declaration: "Declaration", metrics: "LoopMetrics", workers: "WorkerPool", *, waits: bool
+) -> Callable[[], None]:
+    """Return the function that does what is due at every declared endpoint.
 
-    store = TrafficStore(app.endpoints, app.registry, app.objects)
-    traffic = FolderTraffic(store, app.gateway_folder)
-    loops = [
-        build_loop(app, declaration, app.endpoints.declare(name, spec), traffic)
-        for name, spec in declaration.endpoint.items()
-    ]
-    for each in loops:
-        click.echo(f"watching endpoint {each.loop.plan.endpoint}")
+    waits: for training to end, instead of looking after the rest meanwhile.
+    """
+    from paddock.app import LoopParts, build_endpoint_loop, build_trainer
+    from paddock.automation import BackgroundTrainer, FolderTraffic, TrafficStore
+    from paddock.cli.run import find_pipeline
+
+    traffic = FolderTraffic(TrafficStore(app.endpoints, app.registry, app.objects), app.gateway_folder)
+    loops = []
+    for name, spec in declaration.endpoint.items():
+        app.endpoints.declare(name, spec)
+        trainer = build_trainer(app, declaration, name, find_pipeline)
+        parts = LoopParts(trainer if waits else BackgroundTrainer(trainer), traffic, workers)
+        loops.append(build_endpoint_loop(app, declaration, name, parts))
+        click.echo(f"watching endpoint {name}")
 
     def tick() -> None:
         with metrics.time_tick():

@@ -3,6 +3,9 @@
 import click
 
 from paddock.cli.workspace import open_workspace
+from paddock.kernel.refs import parse_ref
+
+SYNC_S = 0.5
 
 
 @click.command()
@@ -23,19 +26,20 @@ def serve(model: str, endpoint: str | None, host: str | None, port: int | None) 
     from paddock.server import bind_loopback
 
     with open_workspace(host=host, gateway_port=port) as app:
-        from paddock.cli.keeping import SYNC_S, EndpointKeeper, ensure_endpoint, gateway_options, model_of
+        from paddock.app import EndpointKeeper, ensure_endpoint, gateway_options
         from paddock.cli.waiting import run_until_stopped
         from paddock.serving import GatewaySupervisor
 
         settings = app.settings
         # Taken and let go at once: a port in use is told here, with its owner, before anything starts.
         bind_loopback(settings.text("host"), settings.whole("gateway_port")).close()
-        name = endpoint or model_of(model)
+        served, _ = parse_ref("model", model)
+        name = endpoint or served
         revision = ensure_endpoint(app, name, model)
         supervisor = GatewaySupervisor(gateway_options(app, name, settings.whole("gateway_port")))
         try:
             supervisor.gateway.wait_ready(generation=revision.number)
-            click.echo(f"ready at {supervisor.gateway.url}/v2/models/{model_of(model)}/infer")
+            click.echo(f"ready at {supervisor.gateway.url}/v2/models/{served}/infer")
             keeper = EndpointKeeper(app, name, model)
             was_interrupted = run_until_stopped(keeper.sync, SYNC_S)
         finally:

@@ -90,7 +90,7 @@ def _server_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
 
 def _start_loop(app: "App", stack: ExitStack) -> Callable[[], None]:
     """Answer for the loop on its port; return the function that looks after every declared endpoint."""
-    from paddock.cli.looping import read_declaration
+    from paddock.app import read_declaration
     from paddock.server import LoopMetrics, serve_status
 
     declaration = read_declaration(PROJECT_FILE)
@@ -153,14 +153,22 @@ class _EndpointTask:
             return False
 
     def _start(self) -> Callable[[], bool]:
-        from paddock.automation import GatewayTraffic, TrafficStore
-        from paddock.cli.keeping import EndpointKeeper, ensure_endpoint, gateway_options
-        from paddock.cli.looping import build_loop
+        from paddock.app import (
+            EndpointKeeper,
+            LoopParts,
+            build_endpoint_loop,
+            build_trainer,
+            ensure_endpoint,
+            gateway_options,
+        )
+        from paddock.automation import BackgroundTrainer, GatewayTraffic, TrafficStore
+        from paddock.cli.run import find_pipeline
+        from paddock.models import WorkerPool
         from paddock.server import bind_loopback
         from paddock.serving import GatewayState, GatewaySupervisor
 
         app, spec = self._app, self._declaration.endpoint[self._name]
-        endpoint = app.endpoints.declare(self._name, spec)
+        app.endpoints.declare(self._name, spec)
         revision = ensure_endpoint(app, self._name, spec.model)
         bind_loopback(app.settings.text("host"), self._port).close()
         supervisor = GatewaySupervisor(gateway_options(app, self._name, self._port))
@@ -173,8 +181,10 @@ class _EndpointTask:
         click.echo(f"endpoint {self._name} ready at {supervisor.gateway.url}")
         state = GatewayState(app.gateway_folder(self._name))
         store = TrafficStore(app.endpoints, app.registry, app.objects)
-        traffic = GatewayTraffic(store, state, supervisor)
-        loop = build_loop(app, self._declaration, endpoint, traffic)
+        trainer = build_trainer(app, self._declaration, self._name, find_pipeline)
+        workers = self._stack.enter_context(WorkerPool(app.objects))
+        parts = LoopParts(BackgroundTrainer(trainer), GatewayTraffic(store, state, supervisor), workers)
+        loop = build_endpoint_loop(app, self._declaration, self._name, parts)
         loop.loop.settle()
         keeper = EndpointKeeper(app, self._name, spec.model)
 

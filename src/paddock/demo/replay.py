@@ -15,7 +15,7 @@ from paddock.demo.flights import LABEL
 from paddock.kernel.clock import SimulatedClock
 from paddock.prediction_log import read_predictions
 
-SENDERS = 4
+SENDERS = 16
 LABEL_BATCH = 5_000
 
 

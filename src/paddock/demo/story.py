@@ -14,16 +14,11 @@ import msgspec
 import pyarrow as pa
 
 from paddock import sdk
-from paddock.app import App, open_app
+from paddock.app import App, LoopParts, build_loop, build_trainer, open_app
 from paddock.automation import (
     Declaration,
     GatewayTraffic,
-    LabelledRows,
-    LiveRows,
     Loop,
-    LoopPlan,
-    PipelineTrainer,
-    Rooms,
     TrafficStore,
     Watch,
     parse_declaration,
@@ -32,7 +27,7 @@ from paddock.automation import (
 from paddock.datasets import profile_table
 from paddock.demo.calendar import HOUR, LABEL_DELAY, OPENED_AT, ROUND, Schedule, rounds
 from paddock.demo.client import GatewayClient
-from paddock.demo.flights import LABEL, read_year, split_months
+from paddock.demo.flights import read_year, split_months
 from paddock.demo.memory import MemoryWatch, give_back
 from paddock.demo.options import FIRST_MONTH, DemoOptions
 from paddock.demo.plot import SCENES, Plot
@@ -41,7 +36,6 @@ from paddock.demo.replay import Replay
 from paddock.demo.report import DemoReport, build_report
 from paddock.demo.show import Show
 from paddock.kernel.clock import SimulatedClock
-from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import AlreadyExists, NotFound, StoreInUse
 from paddock.kernel.settings import Settings
 from paddock.models import WorkerPool
@@ -84,8 +78,10 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
     asked to be resumed, NotFound when there is none to resume.
     """
     last_month = options.last_month
-    # waiting threads sleep instead of spinning: beside a busy process a fit took 117 s spinning, 7 s so
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+    # A fit takes 2.4 s so. With threads that never spin while they wait it is 8 s, and beside a busy process
+    # with the 300,000 turns that are the default it is 117 s
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     with ExitStack() as stack:
         folder = stack.enter_context(_own_folder(settings))
         _check_start(folder, options)
@@ -98,7 +94,7 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
         with show.step("Reading the flights of 2013"):
             months = split_months(read_year())
         workers = stack.enter_context(WorkerPool(app.objects))
-        stage = Stage(app, clock, _read_plan(), options, months, show, workers)
+        stage = Stage(app, clock, _read_plan(options.seed), options, months, show, workers)
         report = _play(stage, stack, last_month, memory)
         show.report(report)
         if options.report:
@@ -123,8 +119,7 @@ def _play(stage: Stage, stack: ExitStack, last_month: int, memory: MemoryWatch) 
     with show.step("Starting the gateway"):
         state = GatewayState(app.gateway_folder(MODEL))
         supervisor = _start_gateway(app, state, stack)
-    live = LiveRows(state.predictions_folder)
-    loop = _make_loop(stage, state, supervisor, live)
+    loop = _make_loop(stage, state, supervisor)
     watches = tuple(
         Watch(
             name=name,
@@ -134,7 +129,7 @@ def _play(stage: Stage, stack: ExitStack, last_month: int, memory: MemoryWatch) 
             reference_quality=release.quality,
             monitoring=app.monitoring,
             clock=stage.clock,
-            live=live,
+            live=loop.live,
             stretches=profile_stretches(yardstick, reference, spec.window),
         )
         for name, spec in stage.plan.monitor.items()
@@ -208,38 +203,22 @@ def _start_gateway(app: App, state: GatewayState, stack: ExitStack) -> GatewaySu
     return supervisor
 
 
-def _make_loop(stage: Stage, state: GatewayState, supervisor: GatewaySupervisor, live: LiveRows) -> Loop:
-    app, plan = stage.app, stage.plan
-    spec = plan.endpoint[MODEL]
-    app.endpoints.declare(MODEL, spec)
-    labels = next(monitor.labels for monitor in plan.monitor.values() if monitor.labels)
-    pipeline = plan.pipeline[plan.retrain[MODEL].pipeline]
-    return Loop(
-        plan=LoopPlan(
-            endpoint=MODEL,
-            spec=spec,
-            gates=plan.model[MODEL].gates,
-            opened_at=OPENED_AT,
-            label_delay=parse_duration(labels.delay),
-            retrain=plan.retrain[MODEL],
-            seed=stage.options.seed,
-        ),
-        rooms=Rooms(app.automation, app.evaluation, app.monitoring, app.registry, stage.workers),
-        trainer=PipelineTrainer(
-            app.pipelines,
-            load_pipeline(pipeline.entry),
-            {**pipeline.params, "seed": stage.options.seed},
-            app.settings.whole("parallel_steps"),
-        ),
-        traffic=GatewayTraffic(TrafficStore(app.endpoints, app.registry, app.objects), state, supervisor),
-        live=live,
-        labelled=LabelledRows(f"{MODEL}-labelled", LABEL, OPENED_AT, app.datasets, live),
-    )
+def _make_loop(stage: Stage, state: GatewayState, supervisor: GatewaySupervisor) -> Loop:
+    app, plan, seed = stage.app, stage.plan, stage.options.seed
+    app.endpoints.declare(MODEL, plan.endpoint[MODEL])
+
+    trainer = build_trainer(app, plan, MODEL, load_pipeline)
+    traffic = GatewayTraffic(TrafficStore(app.endpoints, app.registry, app.objects), state, supervisor)
+    return build_loop(app, plan, MODEL, LoopParts(trainer, traffic, stage.workers, OPENED_AT, seed))
 
 
-def _read_plan() -> Declaration:
+def _read_plan(seed: int) -> Declaration:
+    """Return the demo's declaration; its pipeline is given the demo's seed."""
     source = files("paddock.demo").joinpath("paddock.toml")
-    return parse_declaration(source.read_text(), source="the demo's paddock.toml")
+    plan = parse_declaration(source.read_text(), source="the demo's paddock.toml")
+    train = plan.pipeline["train"]
+    seeded = msgspec.structs.replace(train, params={**train.params, "seed": seed})
+    return msgspec.structs.replace(plan, pipeline={**plan.pipeline, "train": seeded})
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from paddock.kernel.errors import NotFound, PaddockError
-from paddock.kernel.refs import parse_ref
 from paddock.kernel.settings import Settings
 from paddock.serving import (
     EndpointSpec,
@@ -21,9 +20,7 @@ from paddock.serving import (
 if TYPE_CHECKING:
     from paddock.app import App
 
-log = logging.getLogger("paddock.cli")
-
-SYNC_S = 0.5
+log = logging.getLogger("paddock.app")
 
 
 def gateway_options(app: App, endpoint: str, port: int) -> GatewayOptions:
@@ -105,12 +102,3 @@ def follow_alias(app: App, endpoint: str, ref: str) -> Revision:
         packages={version.version: version.package_digest},
         reason=f"{ref} is {version.name}@{version.version}",
     )
-
-
-def model_of(ref: str) -> str:
-    """Return the name of the model in `name@selector`.
-
-    >>> model_of("delay@champion")
-    'delay'
-    """
-    return parse_ref("model", ref)[0]

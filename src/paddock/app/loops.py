@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddock.app.endpoints import gateway_options
+from paddock.app.releases import Release, release_of
 from paddock.automation import (
     Declaration,
     LabelledRows,
@@ -21,21 +23,23 @@ from paddock.automation import (
     Watch,
     parse_declaration,
 )
-from paddock.cli.reference import Release, release_of
-from paddock.cli.run import find_pipeline
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import InvalidSettings, NotFound, PaddockError
 from paddock.kernel.refs import parse_ref
 from paddock.models import WorkerPool
-from paddock.serving import Endpoint
+from paddock.monitoring import LabelSpec, MonitorSpec
 
 if TYPE_CHECKING:
-    from paddock.app import App
-    from paddock.automation import RetrainSpec, Trainer, TrainingRequest
-    from paddock.kernel.refs import ModelVersionRef
-    from paddock.monitoring import MonitorSpec
+    from collections.abc import Callable
 
-log = logging.getLogger("paddock.cli")
+    from paddock.app import App
+    from paddock.automation import Trainer, TrainingRequest
+    from paddock.kernel.refs import ModelVersionRef
+    from paddock.pipelines import Pipeline
+
+    FindPipeline = Callable[[str], Pipeline[..., object]]
+
+log = logging.getLogger("paddock.app")
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ class EndpointLoop:
     def _watch(self) -> None:
         champion = self.app.registry.get(f"{self.loop.plan.model}@champion")
         if self._release is None or self._release.version != champion.version:
-            self._release = release_of(self.app, champion)
+            self._release = release_of(self.app, champion, self.loop.plan.endpoint)
         for name, spec in self.monitors.items():
             watch = Watch(
                 name=name,
@@ -103,41 +107,69 @@ def read_declaration(path: Path) -> Declaration:
         raise InvalidSettings(f"`{path.name}` is not UTF-8") from error
 
 
-def build_loop(
-    app: App, declaration: Declaration, endpoint: Endpoint, traffic: TrafficControl
-) -> EndpointLoop:
+@dataclass(frozen=True, slots=True)
+class LoopParts:
+    """What a loop is given beside its declaration.
+
+    opened_at: event time of the endpoint's first request, None for when it was declared.
+    """
+
+    trainer: Trainer
+    traffic: TrafficControl
+    workers: WorkerPool
+    opened_at: datetime | None = None
+    seed: int = 0
+
+
+def build_endpoint_loop(app: App, declaration: Declaration, name: str, parts: LoopParts) -> EndpointLoop:
     """Return the loop of a declared endpoint, with the monitors that watch it."""
-    name = endpoint.name
+    return EndpointLoop(app, build_loop(app, declaration, name, parts), _monitors(declaration, name))
+
+
+def build_loop(app: App, declaration: Declaration, name: str, parts: LoopParts) -> Loop:
+    """Return the loop of the endpoint `name`, which must be declared in the store too."""
+    endpoint = app.endpoints.get_endpoint(name)
     model, _ = parse_ref("model", endpoint.spec.model)
-    monitors = {key: spec for key, spec in declaration.monitor.items() if spec.endpoint == name}
-    labels = next((spec.labels for spec in monitors.values() if spec.labels), None)
-    retrain = declaration.retrain.get(name)
+    labels = _labels(declaration, name)
     declared_model = declaration.model.get(model)
     plan = LoopPlan(
         endpoint=name,
         spec=endpoint.spec,
         gates=declared_model.gates if declared_model else (),
-        opened_at=endpoint.created_at,
+        opened_at=parts.opened_at or endpoint.created_at,
         label_delay=parse_duration(labels.delay) if labels else timedelta(0),
-        retrain=retrain,
+        retrain=declaration.retrain.get(name),
+        seed=parts.seed,
+        gateway=gateway_options(app, name, 0),
     )
-    rooms = Rooms(app.automation, app.evaluation, app.monitoring, app.registry, WorkerPool(app.objects))
+    rooms = Rooms(app.automation, app.evaluation, app.monitoring, app.registry, parts.workers)
     live = LiveRows(app.gateway_folder(name) / "predictions")
     label_name = labels.column if labels else "label"
     kept = LabelledRows(f"{name}-labelled", label_name, plan.opened_at, app.datasets, live)
-    trainer = build_trainer(app, declaration, retrain)
-    return EndpointLoop(app, Loop(plan, rooms, trainer, traffic, live, kept), monitors)
+    return Loop(plan, rooms, parts.trainer, parts.traffic, live, kept)
 
 
-def build_trainer(app: App, declaration: Declaration, retrain: RetrainSpec | None) -> Trainer:
-    """Return who fits candidates for `retrain`; without one, candidates are only submitted by people."""
+def build_trainer(app: App, declaration: Declaration, name: str, find: FindPipeline) -> Trainer:
+    """Return who fits candidates for the endpoint `name`; find: turns an entry into a pipeline.
+
+    Where no retraining is declared, candidates are only submitted by people.
+    """
+    retrain = declaration.retrain.get(name)
     if retrain is None:
         return _NoTrainer()
     spec = declaration.pipeline[retrain.pipeline]
     parallel = app.settings.whole("parallel_steps")
-    return PipelineTrainer(app.pipelines, find_pipeline(spec.entry), dict(spec.params), parallel)
+    return PipelineTrainer(app.pipelines, find(spec.entry), dict(spec.params), parallel)
 
 
 class _NoTrainer:
     def train(self, request: TrainingRequest) -> ModelVersionRef:
         raise NotFound(f"no pipeline is declared that fits `{request.model}`", hint="declare [retrain.NAME]")
+
+
+def _monitors(declaration: Declaration, name: str) -> Mapping[str, MonitorSpec]:
+    return {key: spec for key, spec in declaration.monitor.items() if spec.endpoint == name}
+
+
+def _labels(declaration: Declaration, name: str) -> LabelSpec | None:
+    return next((spec.labels for spec in _monitors(declaration, name).values() if spec.labels), None)

@@ -1,14 +1,17 @@
-"""The composition root: from settings to services. The only place that names adapters."""
+"""From settings to the services of one actor."""
 
 from __future__ import annotations
 
 import getpass
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.kernel.clock import Clock, SystemClock
+from paddock.kernel.errors import Unavailable
 from paddock.kernel.names import check_name
 from paddock.kernel.refs import Actor, ProjectId
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _POSTGRES = ("postgresql://", "postgres://")
 _LOCAL_FOLDER = Path(".paddock")
+_LONGEST_DAYS = 36_500  # time itself ends some way beyond
 
 
 @dataclass(frozen=True)
@@ -154,8 +158,16 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
         write_queue_size=settings.whole("write_queue_size"),
         busy_timeout_s=settings.real("busy_timeout_s"),
     )
+    _purge_old_keys(metadata, settings.whole("idempotency_keep_days"))
     store = Store(settings, metadata, open_objects(str(folder / "objects")), ticking)
     return App(store, actor_of(settings))
+
+
+def _purge_old_keys(metadata: Metadata, keep_days: int) -> None:
+    if keep_days == 0:
+        return
+    with suppress(Unavailable):  # a full or busy store is opened all the same; the next opening purges
+        metadata.purge_idempotency_keys(SystemClock().now() - timedelta(days=min(keep_days, _LONGEST_DAYS)))
 
 
 def actor_of(settings: Settings) -> Actor:

@@ -1,0 +1,62 @@
+"""The composition root: from settings to services, and from a declaration to the loops it asks for.
+
+- Nothing else names adapters.
+- What puts the services of several rooms together is loaded at first use: opening a store stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from paddock.app.root import App, Store, actor_of, local_folder, open_app
+
+if TYPE_CHECKING:
+    from paddock.app.endpoints import EndpointKeeper, ensure_endpoint, follow_alias, gateway_options
+    from paddock.app.loops import (
+        EndpointLoop,
+        LoopParts,
+        build_endpoint_loop,
+        build_loop,
+        build_trainer,
+        read_declaration,
+    )
+    from paddock.app.releases import Release, release_of
+
+_HOMES = {
+    "endpoints": ("EndpointKeeper", "ensure_endpoint", "follow_alias", "gateway_options"),
+    "loops": (
+        "EndpointLoop",
+        "LoopParts",
+        "build_endpoint_loop",
+        "build_loop",
+        "build_trainer",
+        "read_declaration",
+    ),
+    "releases": ("Release", "release_of"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "App",
+    "EndpointKeeper",
+    "EndpointLoop",
+    "LoopParts",
+    "Release",
+    "Store",
+    "actor_of",
+    "build_endpoint_loop",
+    "build_loop",
+    "build_trainer",
+    "ensure_endpoint",
+    "follow_alias",
+    "gateway_options",
+    "local_folder",
+    "open_app",
+    "read_declaration",
+    "release_of",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME_OF:
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
