@@ -1,5 +1,6 @@
 """The pages as a browser sees them: nothing in the console, charts drawn, readable, usable by keyboard."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,6 +54,30 @@ for (const node of document.querySelectorAll("body *:not(svg *, script, .chart *
 }
 return faint;
 """
+# What somebody who hears the page, or has no mouse, would miss.
+UNREACHABLE = """
+const missed = [];
+let before = 0;
+for (const heading of document.querySelectorAll("main :is(h1, h2, h3, h4)")) {
+  const level = Number(heading.tagName[1]);
+  if (level > before + 1) missed.push(`h${level} after h${before}: ${heading.textContent}`);
+  before = level;
+}
+for (const each of document.querySelectorAll("input, select, button, a[href]")) {
+  const name = each.getAttribute("aria-label") || each.labels?.length || each.textContent.trim();
+  if (!name) missed.push(each.outerHTML);
+}
+for (const each of document.querySelectorAll("main svg, main [data-figure]")) {
+  const isDrawn = each.ariaHidden === "true" || each.closest(".chart *");
+  if (!isDrawn && !each.ariaLabel && !each.querySelector("title")) missed.push(each.outerHTML.slice(0, 80));
+}
+for (const each of document.querySelectorAll("main *:not(svg *)")) {
+  const scrolls = ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+  const isWider = each.scrollWidth > each.clientWidth;
+  if (scrolls && isWider && each.tabIndex < 0) missed.push(each.outerHTML.slice(0, 80));
+}
+return missed;
+"""
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -69,6 +94,38 @@ def test_page_is_sound(browser, path):
         assert browser.run(FAINT_TEXTS) == []
     browser.width(360)
     assert browser.run("return document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_needs_neither_eyes_nor_mouse(browser, path):
+    """Headings go down one by one, controls and pictures have names, the keyboard can scroll what scrolls."""
+    browser.open(path)
+    browser.width(400)
+
+    assert browser.run(UNREACHABLE) == []
+
+
+@pytest.mark.parametrize(("path", "table"), [("/models/delay/2", "gates"), ("/endpoints/delay", "rollouts")])
+def test_sentences_are_not_scrolled_away_on_a_narrow_screen(browser, path, table):
+    """Rows with sentences are cards that fit into 400 pixels, each value under its name."""
+    browser.open(path)
+    browser.width(400)
+
+    scroll = f"document.querySelector('#{table} .scroll')"
+    assert browser.run(f"return {scroll}.scrollWidth - {scroll}.clientWidth") <= 0
+    label = f"getComputedStyle(document.querySelector('#{table} td.wide'), '::before').content"
+    assert browser.run(f"return {label}") != "none"
+
+
+def test_focus_can_be_seen(browser):
+    """What the keyboard is on has an outline."""
+    browser.open("/models")
+
+    for _ in range(4):
+        browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+
+    outline = browser.driver.switch_to.active_element.value_of_css_property("outline-style")
+    assert outline == "solid"
 
 
 def test_charts_are_drawn_with_all_panels(browser):
@@ -146,9 +203,24 @@ def test_filter_is_part_of_the_address(browser):
     assert len(browser.find("tbody tr")) == 4
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_unknown_address_is_a_page_with_its_request_id(browser, scheme):
+    """A mistyped address shows itself, the way back and what to ask the operator for; in both themes."""
+    browser.prefer(scheme)
+    browser.open("/modles")
+    browser.width(360)
+
+    words = browser.find("main")[0].text
+    assert "No page and no resource has the address /modles." in words
+    assert re.search(r"404 route_not_found, request [0-9a-f]{32}$", words)
+    assert len(browser.find("main a[href='/']")) == 1
+    assert browser.run(FAINT_TEXTS) == []
+    assert browser.run("return document.documentElement.scrollWidth") <= 360
+
+
 def test_missing_page_of_a_thing_is_readable(browser):
     """A browser that asks for a model there is not gets a page with the way back."""
     browser.open("/models/dela")
 
-    assert "there is no model `dela`" in browser.find("main")[0].text
+    assert "There is no model dela" in browser.find("main")[0].text
     assert len(browser.find("main a[href='/']")) == 1

@@ -4,6 +4,7 @@ Precedence: flag, then environment (`PADDOCK_` and the upper-case name), then `[
 paddock.toml, then the default. An unknown key is an error that names the nearest known one.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,9 +16,12 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Setting:
+    """One row of the table. least: the smallest value that makes sense, for numbers."""
+
     name: str
     default: Value
     help: str
+    least: float = 0
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -30,18 +34,32 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("gateway_port", 8322, "port of the first gateway"),
     Setting("loop_port", 8323, "port of the loop's status"),
     Setting("allowed_hosts", "127.0.0.1,localhost,[::1]", "host names a request may carry"),
-    Setting("max_body_bytes", 8_388_608, "largest JSON request body"),
-    Setting("max_json_depth", 64, "deepest nesting of a JSON request body"),
-    Setting("request_timeout_s", 30.0, "longest time a request may take"),
-    Setting("write_queue_size", 10_000, "writes that may wait for the store before new ones are refused"),
+    Setting("max_body_bytes", 8_388_608, "largest JSON request body", 1),
+    Setting("max_json_depth", 64, "deepest nesting of a JSON request body", 1),
+    Setting("request_timeout_s", 30.0, "longest time a request may take", 0.001),
+    Setting("max_upload_bytes", 17_179_869_184, "largest file that may be uploaded", 1),
+    Setting("upload_timeout_s", 600.0, "longest time the work on an uploaded file may take", 0.001),
+    Setting("min_upload_bytes_per_s", 65_536, "slowest upload that is waited for", 1),
+    Setting("head_timeout_s", 10.0, "longest time the headers of a request may take to arrive", 0.001),
+    Setting("max_head_bytes", 32_768, "largest request line and headers together", 1024),
+    Setting("max_headers", 100, "most headers of a request", 16),
+    Setting("max_url_bytes", 8_192, "longest address of a request", 256),
+    Setting("max_query_fields", 64, "most parameters in the query of a request", 1),
+    Setting("max_connections", 2_000, "most connections to the server at a time", 1),
+    Setting("keep_alive_s", 75, "longest time an idle connection is kept open", 1),
+    Setting("server_threads", 16, "requests the server works on at the same time", 1),
+    Setting("max_waiting_requests", 256, "requests that may wait for a thread before new ones are refused"),
+    Setting("drain_s", 10, "longest time requests at work get to end when the server stops"),
+    Setting("write_queue_size", 10_000, "writes that may wait for the store before new ones are refused", 1),
     Setting("busy_timeout_s", 30.0, "longest wait for another process that writes to the store"),
-    Setting("worker_timeout_s", 30.0, "longest time a model worker may take for one batch"),
-    Setting("worker_threads", 1, "threads of one model worker"),
-    Setting("max_batch_rows", 10_000, "most rows of one inference request"),
+    Setting("worker_timeout_s", 30.0, "longest time a model worker may take for one batch", 0.001),
+    Setting("worker_threads", 1, "threads of one model worker", 1),
+    Setting("max_batch_rows", 10_000, "most rows of one inference request", 1),
     Setting("log_mode", "wal", "prediction log: `wal` syncs before the answer, `bounded` after it"),
     Setting("log_segment_bytes", 16_777_216, "size at which a prediction-log segment is closed"),
     Setting("idempotency_keys", 262_144, "newest idempotency keys a gateway remembers"),
-    Setting("parallel_steps", 2, "pipeline steps that run at the same time"),
+    Setting("idempotency_keep_days", 30, "days a store remembers idempotency keys; 0 means for ever"),
+    Setting("parallel_steps", 2, "pipeline steps that run at the same time", 1),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -79,7 +97,7 @@ def resolve_settings(
     for setting in SETTINGS:
         variable = f"PADDOCK_{setting.name.upper()}"
         if setting.name in flags:
-            values[setting.name] = flags[setting.name]
+            _keep(values, problems, setting, flags[setting.name], f"`{setting.name}`")
         elif variable in environment:
             _take(values, problems, setting, environment[variable], variable)
         elif setting.name in file:
@@ -103,7 +121,16 @@ def _take(values: dict[str, Value], problems: list[str], setting: Setting, raw: 
             raise ValueError(raw)
         if wanted is int and isinstance(raw, float):
             raise ValueError(raw)
-        values[setting.name] = wanted(raw)
+        value = wanted(raw)
     except ValueError:
         article = {str: "a text", int: "a whole number", float: "a number"}[wanted]
         problems.append(f"{source} is `{raw}`, but must be {article}")
+    else:
+        _keep(values, problems, setting, value, source)
+
+
+def _keep(values: dict[str, Value], problems: list[str], setting: Setting, value: Value, source: str) -> None:
+    if not isinstance(value, str) and not setting.least <= value < math.inf:  # also refuses NaN
+        wanted = f"at least {setting.least:g}" if math.isfinite(value) else "a finite number"
+        problems.append(f"{source} is `{value}`, but must be {wanted}")
+    values[setting.name] = value

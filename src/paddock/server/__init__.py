@@ -4,10 +4,9 @@
 - Host, path and origin are checked before routing, on every request and every method.
 - Processes that are no server answer `/health` and `/metrics` in the same way.
 - It listens on loopback only, and everything a client can make large is bounded.
-- Errors are problem+json with a request id; a fault of ours never shows its trace.
+- Errors are problem+json with a request id, for a browser a page; a fault of ours never shows its trace.
 """
 
-from paddock.server.binding import PortInUse, bind_loopback, check_loopback
 from paddock.server.building import all_specs, build_application, default_faces
 from paddock.server.limits import ServerLimits, limits_of
 from paddock.server.loop_metrics import LoopMetrics
@@ -15,6 +14,7 @@ from paddock.server.openapi import describe_api
 from paddock.server.routing import UndeclaredRoute, check_router, check_specs
 from paddock.server.running import run_server
 from paddock.server.status_listener import serve_status
+from paddock.serving import PortInUse, bind_loopback, check_loopback
 
 __all__ = [
     "LoopMetrics",

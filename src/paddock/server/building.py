@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from paddock.app import App
-from paddock.server.exchange import Application, Exchange
+from paddock.kernel.refusals import MisdirectedRequest
+from paddock.server.exchange import Application, Exchange, RenderProblem
+from paddock.server.guard import Head
 from paddock.server.limits import ServerLimits, limits_of
-from paddock.server.metrics import Gauge, ServerMetrics
+from paddock.server.metrics import Reading, ServerMetrics
 from paddock.server.pool import HandlerPool
 from paddock.server.routing import build_router, check_router
-from paddock.server.status import StatusRoutes, document_route, store_gauges
-from paddock.wire import LOCAL_GRANTS, RouteSpec
+from paddock.server.status import StatusRoutes, document_route, store_readings
+from paddock.wire import LOCAL_GRANTS, Answer, RouteSpec, answer_problem
+from paddock.wire.structs import Problem
 
 Face = Callable[[App], Sequence[RouteSpec]]
 
@@ -42,8 +45,29 @@ def build_application(
     metrics = ServerMetrics()
     pool = HandlerPool(bounds.threads, bounds.waiting_calls)
     exchange = Exchange(bounds, pool, metrics, app.actor, LOCAL_GRANTS)
-    router = build_router(all_specs(app, faces, metrics), exchange.serve, "/api/v1/openapi.json lists them")
+    router = build_router(
+        all_specs(app, faces, metrics),
+        exchange.serve,
+        "the addresses for programs are listed in `/api/v1/openapi.json`",
+    )
     check_router(router)
-    calls = Gauge("paddock_handlers_busy", "Handlers at work or waiting.", lambda: float(pool.call_count))
-    metrics.add_gauges((*store_gauges(app), calls))
-    return Application(exchange, router)
+    calls = Reading("paddock_handlers_busy", "Handlers at work or waiting.", lambda: float(pool.call_count))
+    metrics.add_readings((*store_readings(app), calls))
+    return Application(exchange, router, render_for(app))
+
+
+def render_for(app: App) -> RenderProblem:
+    """Return how problems are shown: outside of `/api` a browser gets a page, all others problem+json."""
+
+    def render(problem: Problem, head: Head) -> Answer:
+        from paddock import web
+
+        is_api = head.raw_path.startswith(b"/api/") or head.raw_path == b"/api"
+        if is_api or not web.accepts_html({"accept": ", ".join(head.values(b"accept"))}):
+            return answer_problem(problem)
+        # who came under a foreign name is told nothing about the store, not even its project
+        project = "" if problem.status == MisdirectedRequest.http_status else app.actor.project_id
+        path = head.raw_path.decode("latin-1")
+        return web.answer_error(problem, project=project, now=app.clock.now(), path=path)
+
+    return render

@@ -1,13 +1,15 @@
 """One request from its first header to its last byte, as plain ASGI.
 
 Order: request id, guard (Host, path, origin), router, permission, query, body, handler in a thread,
-answer. Whatever goes wrong on the way becomes one problem answer that carries the request id.
+answer. Whatever goes wrong on the way becomes one problem that carries the request id.
 """
+
+from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.routing import Router
@@ -45,8 +47,11 @@ from paddock.wire import (
     describe_problem,
     describe_unexpected,
 )
+from paddock.wire.structs import Problem
 
 log = logging.getLogger("paddock.server")
+
+RenderProblem = Callable[[Problem, Head], Answer]
 
 _HANDED_ON = ("accept", "if-none-match")
 
@@ -98,12 +103,20 @@ class Exchange:
         return await read_body(receive, limits.json.max_bytes, limits.request_timeout_s), None
 
 
-class Application:
-    """The outermost ASGI application."""
+def render_for_programs(problem: Problem, _: Head) -> Answer:
+    """Return `problem` as problem+json, whoever asks."""
+    return answer_problem(problem)
 
-    def __init__(self, exchange: Exchange, router: Router) -> None:
+
+class Application:
+    """The outermost ASGI application. render: how a problem looks to who has sent this head."""
+
+    def __init__(
+        self, exchange: Exchange, router: Router, render: RenderProblem = render_for_programs
+    ) -> None:
         self._exchange = exchange
         self._router = router
+        self._render = render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -117,12 +130,39 @@ class Application:
         except ClientGone:
             watch.status = 499  # counted as such, answered to nobody
         except PaddockError as error:
-            await _refuse(error, scope, watch)
+            await self._refuse(error, scope, watch)
         except Exception:  # noqa: BLE001  the face: a fault of ours is logged and answered, never shown
-            await _report(scope, watch)
+            await self._report(scope, watch)
         spec: RouteSpec | None = scope.get("paddock.route")
         method, route = (spec.method, spec.path) if spec else ("other", "none")
         self._exchange.metrics.count(method, route, watch.status, monotonic_s() - started)
+
+    async def _refuse(self, error: PaddockError, scope: Scope, watch: _Watch) -> None:
+        request_id = scope["paddock.request_id"]
+        if error.http_status >= 500:
+            log.warning(
+                "request.failed request_id=%s code=%s detail=%s", request_id, error.code, error.message
+            )
+        await self._send(describe_problem(error, request_id), scope, watch)
+
+    async def _report(self, scope: Scope, watch: _Watch) -> None:
+        request_id = scope["paddock.request_id"]
+        log.exception("request.crashed request_id=%s method=%s", request_id, scope["method"][:20])
+        if watch.status:
+            raise ConnectionAbortedError(
+                "the answer had begun; the connection is cut so that it is not taken whole"
+            )
+        await self._send(describe_unexpected(request_id), scope, watch)
+
+    async def _send(self, problem: Problem, scope: Scope, watch: _Watch) -> None:
+        if watch.status:
+            log.warning("answer.cut request_id=%s", problem.request_id)
+            raise ConnectionAbortedError("the answer had begun")
+        head = read_head(scope)
+        answer = self._render(problem, head)
+        if not await _is_read(head, watch):
+            answer = replace(answer, headers={**answer.headers, "Connection": "close"})
+        await send_answer(watch.send, answer, problem.request_id)
 
 
 class _Watch:
@@ -168,35 +208,12 @@ def _actor_of(actor: Actor, head: Head) -> Actor:
 
 def _handed_on(head: Head) -> Mapping[str, str]:
     found = {name: head.values(name.encode()) for name in _HANDED_ON}
-    return {name: values[0] for name, values in found.items() if values}
+    return {name: ", ".join(values) for name, values in found.items() if values}
 
 
-async def _refuse(error: PaddockError, scope: Scope, watch: _Watch) -> None:
-    request_id = scope["paddock.request_id"]
-    if error.http_status >= 500:
-        log.warning("request.failed request_id=%s code=%s detail=%s", request_id, error.code, error.message)
-    await _send_problem(answer_problem(describe_problem(error, request_id)), scope, watch)
-
-
-async def _report(scope: Scope, watch: _Watch) -> None:
-    request_id = scope["paddock.request_id"]
-    log.exception("request.crashed request_id=%s method=%s", request_id, scope["method"][:20])
-    if watch.status:
-        raise ConnectionAbortedError(
-            "the answer had begun; the connection is cut so that it is not taken whole"
-        )
-    await _send_problem(answer_problem(describe_unexpected(request_id)), scope, watch)
-
-
-async def _send_problem(answer: Answer, scope: Scope, watch: _Watch) -> None:
-    if watch.status:
-        log.warning("answer.cut request_id=%s", scope["paddock.request_id"])
-        raise ConnectionAbortedError("the answer had begun")
-    head = read_head(scope)
+async def _is_read(head: Head, watch: _Watch) -> bool:
+    """Read what is left of the body; False when it cannot be waited for and the connection must close."""
     has_body = head.values(b"transfer-encoding") or head.values(b"content-length") not in ([], ["0"])
-    waits = bool(head.values(b"expect"))
-    if has_body and not watch.is_read and (waits or not await drain(watch.receive)):
-        answer = Answer(
-            answer.body, answer.status, answer.media_type, {**answer.headers, "Connection": "close"}
-        )
-    await send_answer(watch.send, answer, scope["paddock.request_id"])
+    if not has_body or watch.is_read:
+        return True
+    return not head.values(b"expect") and await drain(watch.receive)

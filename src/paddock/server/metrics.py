@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -12,12 +12,13 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
-    """A value that is read when the metrics are asked for."""
+class Reading:
+    """A value that is read when the metrics are asked for. is_counter: it only grows."""
 
     name: str
     help: str
     read: Callable[[], float]
+    is_counter: bool = False
 
 
 class ServerMetrics:
@@ -39,9 +40,9 @@ class ServerMetrics:
             registry=self._registry,
         )
 
-    def add_gauges(self, gauges: tuple[Gauge, ...]) -> None:
+    def add_readings(self, readings: tuple[Reading, ...]) -> None:
         """Add values that are read at each scrape."""
-        self._registry.register(_Gauges(gauges))
+        self._registry.register(_Readings(readings))
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -53,10 +54,11 @@ class ServerMetrics:
         return generate_latest(self._registry)
 
 
-class _Gauges(Collector):
-    def __init__(self, gauges: tuple[Gauge, ...]) -> None:
-        self._gauges = gauges
+class _Readings(Collector):
+    def __init__(self, readings: tuple[Reading, ...]) -> None:
+        self._readings = readings
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        for gauge in self._gauges:
-            yield GaugeMetricFamily(gauge.name, gauge.help, value=gauge.read())
+    def collect(self) -> Iterator[Metric]:
+        for reading in self._readings:
+            family = CounterMetricFamily if reading.is_counter else GaugeMetricFamily
+            yield family(reading.name, reading.help, value=reading.read())

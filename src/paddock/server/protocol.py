@@ -23,7 +23,7 @@ def bounded_protocol(limits: ServerLimits) -> type[HttpToolsProtocol]:
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    limits: ClassVar[ServerLimits] = ServerLimits()
+    limits: ClassVar[ServerLimits]
 
     _is_reading_head = False
     _has_begun = False

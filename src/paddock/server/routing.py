@@ -15,6 +15,7 @@ from paddock.wire import BodyKind, Permission, RouteSpec
 Serve = Callable[[RouteSpec, Scope, Receive, Send], Awaitable[None]]
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
+_LONGEST_SHOWN = 120
 _PARAMETER = re.compile(r"\{[a-z_]+(:path)?\}")
 
 
@@ -59,8 +60,9 @@ def build_router(specs: Sequence[RouteSpec], serve: Serve, no_route_hint: str = 
     no_route_hint: what is said to a request for a path that none of them has.
     """
 
-    async def no_route(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise RouteNotFound("no page and no resource has this address", hint=no_route_hint)
+    async def no_route(scope: Scope, _receive: Receive, _send: Send) -> None:
+        path = scope["path"][:_LONGEST_SHOWN]
+        raise RouteNotFound(f"no page and no resource has the address `{path}`", hint=no_route_hint)
 
     check_specs(specs)
     methods: defaultdict[str, set[str]] = defaultdict(set)

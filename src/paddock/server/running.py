@@ -13,14 +13,11 @@ import uvicorn
 
 from paddock.app import open_app
 from paddock.kernel.settings import Settings
-from paddock.server.binding import bind_loopback, url_of
 from paddock.server.building import build_application
 from paddock.server.exchange import Application
 from paddock.server.limits import ServerLimits, limits_of
 from paddock.server.protocol import bounded_protocol
-
-DRAIN_S = 10
-KEEP_ALIVE_S = 75
+from paddock.serving import bind_loopback, url_of
 
 
 def run_server(
@@ -29,14 +26,15 @@ def run_server(
     """Serve until SIGTERM, Ctrl-C or, with `parent_fd`, until the parent process is gone.
 
     parent_fd: the reading end of a pipe that the parent keeps open. when_ready: called with the
-    address as soon as requests are answered. Requests in flight get 10 seconds to end. Raises
+    address as soon as requests are answered. Requests in flight get `drain_s` to end. Raises
     InvalidSettings for an address that is not loopback and PortInUse for one that is taken,
     and KeyboardInterrupt after Ctrl-C.
     """
     listener = bind_loopback(settings.text("host"), settings.whole("port"))
     url = url_of(listener)
+    limits = limits_of(settings)
     with contextlib.closing(listener), contextlib.closing(open_app(settings)) as app:
-        config = configure(build_application(app), limits_of(settings))
+        config = configure(build_application(app, limits=limits), limits)
         server = Server(config, lambda: when_ready(url) if when_ready else None)
         if parent_fd >= 0:
             _watch_parent(parent_fd, server)
@@ -59,8 +57,8 @@ def configure(application: Application, limits: ServerLimits) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_keep_alive=limits.keep_alive_s,
+        timeout_graceful_shutdown=limits.drain_s,
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from paddock.app import App
 from paddock.kernel.errors import PaddockError
-from paddock.server.metrics import METRICS_TYPE, Gauge, ServerMetrics
+from paddock.server.metrics import METRICS_TYPE, Reading, ServerMetrics
 from paddock.server.openapi import describe_api
 from paddock.wire import Answer, Call, Permission, RouteSpec, answer_json
 from paddock.wire.structs import Check, Readiness
@@ -69,16 +69,28 @@ def document_route(specs: Sequence[RouteSpec]) -> RouteSpec:
     return spec
 
 
-def store_gauges(app: App) -> tuple[Gauge, ...]:
+def store_readings(app: App) -> tuple[Reading, ...]:
     """Return what is read from the store at each scrape."""
 
     def ledger_head() -> float:
         events = app.metadata.latest_events(app.actor.project_id, limit=1)
         return float(events[0].position if events else 0)
 
+    store = app.metadata
     return (
-        Gauge("paddock_ledger_head_position", "Position of the project's newest event.", ledger_head),
-        Gauge("paddock_store_bytes", "Bytes of the metadata store.", lambda: app.metadata.size_bytes()),
+        Reading("paddock_ledger_head_position", "Position of the project's newest event.", ledger_head),
+        Reading("paddock_store_bytes", "Bytes of the metadata store.", store.size_bytes),
+        Reading(
+            "paddock_metadata_waiting_calls",
+            "Calls that wait for the metadata store.",
+            lambda: store.load().waiting_count,
+        ),
+        Reading(
+            "paddock_metadata_refused_calls_total",
+            "Calls the metadata store refused because too many waited.",
+            lambda: store.load().refused_count,
+            is_counter=True,
+        ),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from paddock.app import App
-from paddock.server.binding import bind_loopback, url_of
 from paddock.server.exchange import Application, Exchange
 from paddock.server.limits import limits_of
 from paddock.server.metrics import ServerMetrics
@@ -14,6 +13,7 @@ from paddock.server.pool import HandlerPool
 from paddock.server.routing import build_router
 from paddock.server.running import Server, configure
 from paddock.server.status import status_routes
+from paddock.serving import bind_loopback, url_of
 from paddock.wire import LOCAL_GRANTS
 
 _THREADS = 2

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from paddock.kernel.errors import InvalidInput, NotFound, PaddockError
+from paddock.kernel.errors import InvalidInput, NotFound
 from paddock.kernel.refs import DEFAULT_PROJECT
-from paddock.web.page import Crumb, Page
+from paddock.web.page import NAVIGATION, Crumb, Page
 from paddock.web.tables import Table, write_csv, write_json
-from paddock.wire import Answer, Call, FileAnswer, content_disposition, describe_problem
+from paddock.wire import PROBLEM_TYPE, Answer, Call, FileAnswer, answer_problem, content_disposition
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,57 +25,75 @@ if TYPE_CHECKING:
 View = Callable[["App", Call], Page]
 
 HTML = "text/html; charset=utf-8"
+_QUALITY = re.compile(r"\bq\s*=\s*([0-9]*\.?[0-9]+)")
 DOWNLOAD: Mapping[str, str] = {
     "table": "which table of the page to download",
     "format": "`csv` or `json`, together with `table`",
 }
 
 
-def bind_view(app: App, view: View, section: str) -> Handler:
+def bind_view(app: App, view: View) -> Handler:
     """Return a handler that answers with the page of `view` in the caller's name."""
 
     @functools.wraps(view)
     def show(call: Call) -> Answer | FileAnswer:
         acting = app.acting_as(call.actor)
         now = acting.clock.now()
-        try:
-            page = view(acting, call)
-            if "table" in call.query or "format" in call.query:
-                return _download(page, call)
-        except PaddockError as error:
-            if not accepts_html(call.headers):
-                raise
-            problem = describe_problem(error, call.request_id)
-            return answer_error(problem, project=call.actor.project_id, now=now, section=section)
+        page = view(acting, call)
+        if "table" in call.query or "format" in call.query:
+            return _download(page, call)
         return _show(page, call, now)
 
     return show
 
 
 def accepts_html(headers: Mapping[str, str]) -> bool:
-    """Tell whether who asks is a browser that wants a page.
+    """Tell whether who asks prefers a page, as browsers do; a program that takes anything gets JSON.
 
     >>> accepts_html({"accept": "text/html,*/*;q=0.8"}), accepts_html({"accept": "*/*"})
     (True, False)
+    >>> accepts_html({"accept": "application/json, text/html;q=0.5"})
+    False
     """
-    return "text/html" in headers.get("accept", "")
+    accept = headers.get("accept", "").lower()
+    html = _weight(accept, "text/html")
+    return html > 0 and html >= max(_weight(accept, "application/json"), _weight(accept, PROBLEM_TYPE))
 
 
 def answer_error(
-    problem: Problem, *, project: str = DEFAULT_PROJECT, now: datetime, section: str = ""
+    problem: Problem, *, project: str = DEFAULT_PROJECT, now: datetime, path: str = ""
 ) -> Answer:
-    """Return a problem as a page: what, why, and what now."""
+    """Return a problem as a page: what, why, and what now; with the headers it has for programs, too.
+
+    path: the address that was asked for, which stands below one of the entries of the navigation.
+    """
     from paddock.web.rendering import render_page
 
     page = Page(
         "error.html",
-        problem.title,
-        section,
-        crumbs=(Crumb(problem.title),),
+        problem.title.capitalize(),
+        _section_of(path),
+        crumbs=(Crumb(problem.title.capitalize()),),
         context={"problem": problem},
         status=problem.status,
     )
-    return Answer(render_page(page, project=project, now=now), problem.status, HTML)
+    body = render_page(page, project=project, now=now)
+    return Answer(body, problem.status, HTML, answer_problem(problem).headers)
+
+
+def _section_of(path: str) -> str:
+    first = "/" + path.removeprefix("/").partition("/")[0]
+    return next((section for section, _, href, _ in NAVIGATION if href == first), "")
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """Return the quality that an Accept header gives to exactly this type, 0 when it does not name it."""
+    for part in accept.split(","):
+        name, _, options = part.partition(";")
+        if name.strip() == media_type:
+            quality = _QUALITY.search(options)
+            return float(quality[1]) if quality else 1.0
+    return 0.0
 
 
 def _show(page: Page, call: Call, now: datetime) -> Answer:

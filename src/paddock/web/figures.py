@@ -48,8 +48,10 @@ _HEAT: Json = [
 ]
 _MOST_EVENTS = 1000
 _ROW_HEIGHT = 18
-# half a letter of a label, as a share of the time axis
-_LETTER_SHARE = 0.0036
+# half a letter of a label, as a share of the time axis of the narrowest chart
+_LETTER_SHARE = 0.0085
+# how far above the first panel the rows of labels stand, in pixels
+_LABEL_ROWS = (14, 28)
 MOST_FEATURES = 30
 
 
@@ -293,7 +295,7 @@ def _layout(
         **axes,
         "xaxis": {"type": "date", "range": [_time(each) for each in extent], "anchor": "y"},
         "height": _height(feature_count),
-        "margin": {"l": 64, "r": 12, "t": 34, "b": 44},
+        "margin": {"l": 64, "r": 12, "t": 48, "b": 44},
         "showlegend": False,
         "hovermode": "x unified",
         "hoversubplots": "axis",
@@ -304,25 +306,29 @@ def _layout(
 
 
 def _spaced(lines: Sequence[Moment], extent: tuple[datetime, datetime]) -> list[Json]:
-    """Return labels of the lines at the top; of labels that would overlap, the first one."""
+    """Return labels of the lines in two rows at the top; one that has room in neither is left out."""
     letter = _LETTER_SHARE * (extent[1] - extent[0])
-    shown: list[Moment] = []
+    shown: list[tuple[Moment, int]] = []
+    newest: dict[int, Moment] = {}
     for each in sorted(lines, key=lambda each: each.at):
-        before = shown[-1] if shown else None
-        if before is None or each.at - before.at > letter * (len(before.label) + len(each.label)):
-            shown.append(each)
+        for row in _LABEL_ROWS:
+            before = newest.get(row)
+            if before is None or each.at - before.at > letter * (len(before.label) + len(each.label)):
+                newest[row] = each
+                shown.append((each, row))
+                break
     return [
         {
             "x": _time(each.at),
             "y": 1,
             "yref": "paper",
             "yanchor": "bottom",
-            "yshift": 14,
+            "yshift": row,
             "text": each.label,
             "showarrow": False,
             "font": {"size": 11},
         }
-        for each in shown
+        for each, row in shown
     ]
 
 
@@ -399,7 +405,7 @@ def _panels(feature_count: int) -> Sequence[tuple[float, float]]:
 
 
 def _height(feature_count: int) -> int:
-    return 210 + 100 + 70 + max(feature_count, 1) * _ROW_HEIGHT + 44 + 4 * 30 + 78
+    return 210 + 100 + 70 + max(feature_count, 1) * _ROW_HEIGHT + 44 + 4 * 30 + 92
 
 
 def _steps(windows: Sequence[WindowReport], values: Sequence[float | None], color: str, axis: str) -> Json:

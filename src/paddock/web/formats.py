@@ -53,10 +53,10 @@ def format_span(start: datetime, end: datetime) -> str:
     >>> format_span(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
     '2 Mar to 8 Mar 2026'
     >>> format_span(datetime(2026, 3, 2, 5, tzinfo=UTC), datetime(2026, 3, 2, 6, tzinfo=UTC))
-    '2 Mar 2026 05:00 to 06:00'
+    '2 Mar 2026 05:00 to 06:00 UTC'
     """
     if end - start < timedelta(days=1):
-        return f"{start.day} {start:%b %Y %H:%M} to {end:%H:%M}"
+        return f"{start.day} {start:%b %Y %H:%M} to {end:%H:%M} UTC"
     last = end - timedelta(days=1)
     if last <= start:
         return format_date(start)

@@ -32,22 +32,22 @@ _RUNS = {
 }
 _DECISIONS = {"endpoint": "only decisions about this endpoint", "kind": "only of this kind", **PAGE}
 
-_PAGES: tuple[tuple[str, View, str, str, Mapping[str, str]], ...] = (
-    ("/", overview.show, "overview", "Is everything all right", {}),
-    ("/search", search.show, "", "Find a model, run or dataset by name", {"q": "what to look for"}),
-    ("/runs", runs.show_list, "runs", "Which runs there are", _RUNS),
-    ("/runs/{run_id}", runs.show, "runs", "What exactly was run", {}),
-    ("/datasets", datasets.show_list, "datasets", "Which datasets there are", PAGE),
-    ("/datasets/{ref}", datasets.show, "datasets", "What is in a dataset version", PAGE),
-    ("/models", models.show_list, "models", "Which models there are", PAGE),
-    ("/models/{name}", models.show, "models", "What is champion since when and why", PAGE),
-    ("/models/{name}/{selector}", reports.show_version, "models", "May this version go out", {}),
-    ("/reports/{report_id}", reports.show_report, "models", "A gate report", {}),
-    ("/monitors", monitors.show_list, "monitors", "Which monitors there are", PAGE),
-    ("/monitors/{name}", monitors.show, "monitors", "Is the model still right", monitors.QUERY),
-    ("/decisions", decisions.show, "decisions", "What the system did by itself, and why", _DECISIONS),
-    ("/endpoints", endpoints.show_list, "endpoints", "Which endpoints there are", PAGE),
-    ("/endpoints/{name}", endpoints.show, "endpoints", "What serves which share of the traffic", PAGE),
+_PAGES: tuple[tuple[str, View, str, Mapping[str, str]], ...] = (
+    ("/", overview.show, "Is everything all right", {}),
+    ("/search", search.show, "Find a model, run or dataset by name", {"q": "what to look for"}),
+    ("/runs", runs.show_list, "Which runs there are", _RUNS),
+    ("/runs/{run_id}", runs.show, "What exactly was run", {}),
+    ("/datasets", datasets.show_list, "Which datasets there are", PAGE),
+    ("/datasets/{ref}", datasets.show, "What is in a dataset version", PAGE),
+    ("/models", models.show_list, "Which models there are", PAGE),
+    ("/models/{name}", models.show, "What is champion since when and why", PAGE),
+    ("/models/{name}/{selector}", reports.show_version, "May this version go out", {}),
+    ("/reports/{report_id}", reports.show_report, "A gate report", {}),
+    ("/monitors", monitors.show_list, "Which monitors there are", PAGE),
+    ("/monitors/{name}", monitors.show, "Is the model still right", monitors.QUERY),
+    ("/decisions", decisions.show, "What the system did by itself, and why", _DECISIONS),
+    ("/endpoints", endpoints.show_list, "Which endpoints there are", PAGE),
+    ("/endpoints/{name}", endpoints.show, "What serves which share of the traffic", PAGE),
 )
 
 
@@ -58,12 +58,12 @@ def routes(app: App) -> tuple[RouteSpec, ...]:
             "GET",
             path,
             Permission.READ,
-            bind_view(app, view, section),
+            bind_view(app, view),
             summary,
             query={**query, **DOWNLOAD},
             media_type=HTML,
         )
-        for path, view, section, summary, query in _PAGES
+        for path, view, summary, query in _PAGES
     )
     figure = RouteSpec(
         "GET",

@@ -61,6 +61,7 @@ class Table:
     """empty: what would stand here, and the command that makes it appear.
 
     files: format -> address under which the same rows are downloaded, set when the page is answered.
+    cards: on a narrow screen each row is a card, for rows with sentences that would be scrolled away.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Table:
     empty: str = "Nothing here yet."
     command: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    cards: bool = False
 
     @property
     def records(self) -> list[dict[str, Value]]:

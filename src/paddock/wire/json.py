@@ -15,6 +15,7 @@ import msgspec
 
 from paddock.kernel.errors import InvalidInput, LimitExceeded
 from paddock.kernel.refusals import BodyTooDeep, BodyTooLarge, DuplicateKey, MalformedJson, NumberOutOfRange
+from paddock.wire.misfits import describe_misfit
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def decode_json(body: bytes, kind: type[T], limits: JsonLimits = DEFAULT_LIMITS)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"the request body does not fit: {_uncapitalize(str(error))}") from error
+        raise InvalidInput(f"the request body does not fit: {describe_misfit(error, kind)}") from error
 
 
 def check_json(body: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from paddock.kernel.errors import StorageFull
 from paddock.kernel.refs import Actor, ProjectId
+from paddock.kernel.settings import resolve_settings
 from paddock.server.exchange import Application, Exchange
-from paddock.server.limits import ServerLimits
+from paddock.server.limits import limits_of
 from paddock.server.metrics import ServerMetrics
 from paddock.server.pool import HandlerPool
 from paddock.server.routing import build_router
@@ -21,6 +22,7 @@ from paddock.wire import LOCAL_GRANTS, Answer, Call, FileAnswer, Handler, Permis
 
 ACTOR = Actor(ProjectId("default"), "ann")
 SECRET = "password=hunter2"
+DEFAULTS = limits_of(resolve_settings({}, {}, {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def application(
     granted: Collection[Permission] = LOCAL_GRANTS,
     timeout_s: float = 5.0,
 ) -> Application:
-    limits = replace(ServerLimits(), request_timeout_s=timeout_s)
+    limits = replace(DEFAULTS, request_timeout_s=timeout_s)
     exchange = Exchange(limits, HandlerPool(threads, waiting), ServerMetrics(), ACTOR, granted)
     specs = [RouteSpec("GET", "/x", Permission.READ, handler, "x")]
     return Application(exchange, build_router(specs, exchange.serve))

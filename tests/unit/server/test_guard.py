@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paddock.kernel.refusals import BadPath, BodyTooLarge, UnsupportedBody
+from paddock.kernel.settings import resolve_settings
 from paddock.server.guard import (
     Head,
     check_body_type,
@@ -14,10 +15,10 @@ from paddock.server.guard import (
     read_key,
     read_query,
 )
-from paddock.server.limits import ServerLimits
+from paddock.server.limits import limits_of
 from paddock.wire import BodyKind, RequestRefused
 
-LIMITS = ServerLimits()
+LIMITS = limits_of(resolve_settings({}, {}, {}))
 
 
 def head(method: str = "GET", path: bytes = b"/x", **headers: str) -> Head:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from paddock.app import App, open_app
 from paddock.automation import Rollout, parse_declaration
-from paddock.automation.service import Words
+from paddock.automation.records import Words
 from paddock.datasets import profile_table
 from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.errors import Unavailable

@@ -50,7 +50,7 @@ def text_of(html: str) -> str:
 
 @pytest.mark.parametrize("address", [*LISTS, *DETAILS])
 def test_page_keeps_the_rules_of_all_pages(full, address):
-    """Small, with landmarks and scoped headers, without inline script or anything of another site."""
+    """Small, with landmarks, named tables and scoped headers; no inline script, nothing of another site."""
     html = full.html(address)
 
     outline = Outline(html)
@@ -58,6 +58,8 @@ def test_page_keeps_the_rules_of_all_pages(full, address):
     assert [len(outline.all(tag)) for tag in ("main", "header", "h1")] == [1, 1, 1]
     assert {link["class"] for link in outline.all("a") if link.get("href") == "#content"} == {"skip"}
     assert all(header.get("scope") in ("col", "row") for header in outline.all("th"))
+    assert all(table.get("aria-label") for table in outline.all("table"))
+    assert "Days and times are in UTC." in html
     assert all(script.get("src", "").startswith("/static/") for script in outline.all("script"))
     assert "</script>" not in re.sub(r"<script[^>]*></script>", "", html)
     assert not [name for _, attributes in outline.tags for name in attributes if name.startswith("on")]
@@ -226,23 +228,18 @@ def test_search_shows_what_was_searched_as_text(full):
     assert "&lt;img" in html
 
 
-def test_missing_thing_is_a_page_for_a_browser(full):
-    """A browser gets what, why and what now as a page; a program gets the problem of the API."""
-    answer = full.ask("/models/dela")
+def test_missing_thing_names_the_nearest(full):
+    """What, why and what now: the name that was meant."""
+    with pytest.raises(NotFound, match="there is no model `dela`") as caught:
+        full.ask("/models/dela")
 
-    assert answer.status == 404
-    assert "there is no model `dela`" in text_of(answer.body.decode())
-    assert "did you mean `delay`" in text_of(answer.body.decode())
-    with pytest.raises(NotFound):
-        full.ask("/models/dela", headers={"accept": "*/*"})
+    assert "did you mean `delay`" in caught.value.hint
 
 
 def test_wrong_view_is_refused_with_the_choices(full):
     """A number of windows that is not offered is named, with those that are."""
-    answer = full.ask("/monitors/delay-weekly?windows=7")
-
-    assert answer.status == 422
-    assert "30, 60, 120, 365" in answer.body.decode()
+    with pytest.raises(InvalidInput, match="30, 60, 120, 365"):
+        full.ask("/monitors/delay-weekly?windows=7")
 
 
 def test_any_problem_can_be_shown_as_a_page(full):
@@ -252,7 +249,7 @@ def test_any_problem_can_be_shown_as_a_page(full):
     answer = answer_error(problem, now=full.app.clock.now())
 
     assert answer.status == 422
-    assert "a &lt;b&gt; problem" in answer.body.decode()
+    assert "A &lt;b&gt; problem" in answer.body.decode()
     assert "second" in answer.body.decode()
 
 

@@ -174,6 +174,8 @@ def test_figure_keeps_gaps_and_shows_events_on_the_axis_of_quality(full):
     labels = [each["text"] for each in figure["layout"]["annotations"]]
     assert {"delay@3", "back to delay@3", "alarm"} <= set(labels)
     assert all(shape["yref"] == "paper" for shape in figure["layout"]["shapes"])
+    rows = {each["text"]: each["yshift"] for each in figure["layout"]["annotations"] if "yshift" in each}
+    assert rows["alarm"] != rows["delay@3"]  # 16 days apart, they would touch in one row
     assert figure["data"][6]["type"] == "heatmap"
     assert figure["data"][6]["y"][0] == "temp"
 

@@ -112,6 +112,7 @@ def _list_table(served: Sequence[tuple[Endpoint, Revision | None]], now: datetim
         ),
         empty="No endpoint yet. Declare [endpoint.NAME] in paddock.toml, or serve a model.",
         command="paddock serve MODEL@champion",
+        cards=True,
     )
 
 
@@ -161,6 +162,7 @@ def _rollouts_table(rollouts: Sequence[Rollout], decisions: Sequence[Decision], 
         ),
         empty="No candidate was on its way here yet. The loop opens a rollout for a retrained model.",
         command="paddock loop",
+        cards=True,
     )
 
 
@@ -187,6 +189,7 @@ def _revisions_table(revisions: Sequence[Revision], now: datetime) -> Table:
         ),
         empty="Nothing is served yet.",
         command="paddock serve MODEL@champion",
+        cards=True,
     )
 
 

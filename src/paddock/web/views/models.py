@@ -134,6 +134,7 @@ def _versions_table(
             Column("principal", "By"),
         ),
         tuple(_version_row(each, reports.get(each.report_id), now) for each in versions),
+        cards=True,
     )
 
 
@@ -178,6 +179,7 @@ def _changes_table(changes: Sequence[AliasChange], now: datetime) -> Table:
         tuple(_change_row(change, now) for change in changes),
         empty="No version was promoted yet. A version with a passed gate report may be.",
         command="paddock models promote NAME@VERSION champion",
+        cards=True,
     )
 
 

@@ -136,6 +136,7 @@ def _list_table(monitors: Sequence[MonitorSummary], now: datetime) -> Table:
         ),
         empty="No window was judged yet. Declare [monitor.NAME] in paddock.toml; the loop does the rest.",
         command="paddock loop",
+        cards=True,
     )
 
 

@@ -136,6 +136,7 @@ def _gates_table(report: GateReport, name: str, caption: str) -> Table:
             Column("words", "In words", prose=True),
         ),
         tuple(_gate_row(result) for result in report.results),
+        cards=True,
     )
 
 

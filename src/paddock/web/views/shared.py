@@ -29,6 +29,7 @@ DECISION_KINDS: Mapping[str, tuple[Kind, str]] = {
     "canary_widened": ("unknown", "Canary widened"),
     "champion_replaced": ("good", "Champion replaced"),
     "candidate_rolled_back": ("bad", "Candidate rolled back"),
+    "candidate_withdrawn": ("watch", "Candidate withdrawn"),
 }
 SPARK_WINDOWS = 30
 
