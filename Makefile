@@ -2,6 +2,7 @@
 # Another Python than python3: make PYTHON=python3.13 test
 
 PYTHON ?= python3
+MOMENTS ?= 50
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
@@ -17,7 +18,7 @@ help:
 	@echo 'make test       every check and every test, as CI runs them'
 	@echo 'make check      format, lint, types, imports and unit tests, in under a minute'
 	@echo 'make bench      measure, and write benchmarks/results/ and docs/benchmarks.md'
-	@echo 'make soak       the kill test at 50 moments'
+	@echo 'make soak       the kill tests at 50 moments (MOMENTS=5 for fewer)'
 	@echo 'make lowest     unit tests with the lowest versions of the direct dependencies'
 	@echo 'make lock       write requirements/*.lock anew (UPGRADE=1: with the newest versions)'
 	@echo 'make reference  write docs/reference/cli.md and http.md anew from the code'
@@ -30,6 +31,9 @@ test: dev-environment browser
 	$(static-checks)
 	$(PYTEST) $(ARGS)
 
+# one thread for each process: on two cores they would only wait for each other
+check: export OMP_NUM_THREADS = 1
+check: export OPENBLAS_NUM_THREADS = 1
 check: dev-environment
 	$(static-checks)
 	$(PYTEST) -q -n auto -m "not postgres" tests/unit src $(ARGS)
@@ -38,7 +42,7 @@ bench: dev-environment
 	$(BIN)/python benchmarks/record.py $(ARGS)
 
 soak: dev-environment
-	PADDOCK_KILL_MOMENTS=50 $(PYTEST) tests/faults -m kill --timeout=3600 $(ARGS)
+	PADDOCK_KILL_MOMENTS=$(MOMENTS) $(PYTEST) tests/faults -m kill --timeout=3600 $(ARGS)
 
 lowest: python
 	$(PYTHON) scripts/environment.py lowest
@@ -73,9 +77,10 @@ python:
 		{ echo 'error: `$(PYTHON)` is missing or older than Python 3.11' >&2; \
 		  echo 'hint: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
 
-# with CI=true a machine without Chromium gets it, and a browser test that is skipped has failed
+# with CI=true a machine without Chromium gets it, and a test that needs something of the machine and is skipped
+# has failed; tests/plugins/needs.py says what is excused
 ifeq ($(CI),true)
-export PADDOCK_REQUIRE_BROWSER = 1
+export PADDOCK_REQUIRE_ALL = 1
 browser:
 	@sh scripts/install_browser.sh
 else

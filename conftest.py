@@ -1,3 +1,3 @@
-"""Rules that hold for every test: no network, and browser tests that do not go missing in silence."""
+"""Rules that hold for every test: no network, and tests that do not go missing in silence."""
 
-pytest_plugins = ["no_network", "chromium"]
+pytest_plugins = ["no_network", "needs"]

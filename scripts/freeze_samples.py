@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 
 from paddock.app import App, open_app
 from paddock.automation import Rollout
-from paddock.automation.service import Words
+from paddock.automation.records import Words
 from paddock.datasets import profile_table
 from paddock.evaluation import GateSpec, Trial
 from paddock.kernel.clock import SimulatedClock

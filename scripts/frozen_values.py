@@ -11,7 +11,7 @@ import numpy as np
 
 from paddock.app import App, open_app
 from paddock.kernel.clock import format_time
-from paddock.kernel.settings import resolve_settings
+from paddock.kernel.settings import Value, resolve_settings
 from paddock.models import parse_manifest
 from paddock.serving import GatewayState, read_config
 
@@ -19,8 +19,9 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 
 
 def open_sample(folder: Path) -> App:
-    """Open a copy of a frozen store, which brings its schema up to date."""
-    return open_app(resolve_settings({"store": str(folder), "principal": "ann"}, {}, {}))
+    """Open a copy of a frozen store, which brings its schema up to date; its old keys are kept."""
+    given: dict[str, Value] = {"store": str(folder), "principal": "ann", "idempotency_keep_days": 0}
+    return open_app(resolve_settings(given, {}, {}))
 
 
 def read_values(app: App) -> dict[str, Json]:

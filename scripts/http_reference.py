@@ -24,7 +24,7 @@ programs, with the schema of every JSON body: `GET /api/v1/openapi.json`.
 - A JSON body has the type `application/json`, a file `application/octet-stream`, `text/csv` or one of
   Parquet's and Arrow's; forms are not taken. A browser may change things from pages of this server only.
 - Errors are `application/problem+json` with `code`, `detail`, `hint` and `request_id`; see
-  [errors](errors.md).
+  [errors](errors.md). Who prefers `text/html`, as browsers do, gets them as a page outside of `/api`.
 - `Idempotency-Key` on a POST or PUT: the same key with the same request is done once; with another request
   it is 422.
 - `Paddock-Project` chooses the project; without it the server's own is meant.

@@ -1,26 +1,46 @@
 """Filesystems that really are small."""
 
-import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needs import find_mount_space, is_mounting_allowed
 
 _SIZE = "3m"
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "small_disk" in getattr(item, "fixturenames", ()):
+            item.add_marker("disk")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test with a small disk in a user namespace, where this process itself may not mount."""
+    if "small_disk" not in pyfuncitem.fixturenames or is_mounting_allowed():
+        return None
+    space, folder = find_mount_space(), pyfuncitem.funcargs["tmp_path"]
+    assert space is not None, "the marker `disk` has seen to it"
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={folder / 'inside'}"]
+    command = [*space, sys.executable, "-m", "pytest", *options, pyfuncitem.nodeid]
+    done = subprocess.run(command, cwd=pyfuncitem.config.rootpath, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    return True
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a filesystem of its own with 3 MB; skipped where mounting is not allowed."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small filesystem needs root")
+    """A folder on a filesystem of its own with 3 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"mounting a small filesystem is not allowed here: {done.stderr.strip()}")
+    if not is_mounting_allowed():  # the test runs in a process that may
+        yield folder
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder)], check=True)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

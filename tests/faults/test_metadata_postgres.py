@@ -1,5 +1,7 @@
 """PostgreSQL's own faults: cut connections, a COMMIT without an answer, a server that does not sync."""
 
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ import pytest
 from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.errors import Conflict, InvalidSettings, Unavailable
 from paddock.kernel.refs import DEFAULT_PROJECT
-from paddock.metadata import Metadata, NewEvent, Once, Transaction, open_metadata
+from paddock.metadata import Metadata, NewEvent, Once, Reader, StoreLoad, Transaction, open_metadata
 from paddock.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -176,3 +178,28 @@ def test_restarted_server_is_found_again() -> None:
     finally:
         store.close()
         server.close()
+
+
+def test_calls_without_a_connection_are_counted(postgres_url: str) -> None:
+    """A call that finds all connections lent waits visibly, and is counted when it is refused."""
+    store = open_metadata(postgres_url, clock=SimulatedClock(_NOW), busy_timeout_s=1)
+    go_on, all_in = threading.Event(), threading.Barrier(17)
+
+    def hold(_: Reader) -> None:
+        all_in.wait(30)
+        go_on.wait(30)
+
+    with ThreadPoolExecutor(17) as pool:
+        held = [pool.submit(store.read, hold) for _ in range(16)]
+        all_in.wait(30)
+        late = pool.submit(store.write, _append)
+        while store.load().waiting_count == 0:
+            os.sched_yield()
+        with pytest.raises(Unavailable, match="all 16 connections"):
+            late.result(30)
+        go_on.set()
+        for each in held:
+            each.result(30)
+
+    assert store.load() == StoreLoad(waiting_count=0, refused_count=1)
+    store.close()

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from paddock.app import App, open_app
 from paddock.automation import Rollout
-from paddock.automation.records import DecisionKind, Json, Phase
-from paddock.automation.service import Words
+from paddock.automation.records import DecisionKind, Json, Phase, Words
 from paddock.datasets import Profile, profile_table
 from paddock.evaluation import GateReport, Trial, parse_gates
 from paddock.kernel.clock import SimulatedClock
@@ -377,7 +376,8 @@ def _fill_windows(app: App, clock: SimulatedClock, windows: int, columns: int) -
     names = [f"feature_with_a_long_name_{place:03d}" for place in range(columns)]
 
     def table(count: int) -> pa.Table:
-        features = {name: rng.normal(size=count) for name in names}
+        # of two values: a window is judged faster, and its page is as large
+        features = {name: np.round(rng.random(count)) for name in names}
         fixed = {"prediction": rng.random(count), "label": np.round(rng.random(count))}
         return pa.table({**features, **fixed, "version": np.ones(count, dtype=np.int64)})
 

@@ -9,7 +9,7 @@
 
 from paddock.metadata.opening import open_metadata, restore_metadata
 from paddock.metadata.ports import Metadata, Reader, Transaction
-from paddock.metadata.records import Event, Json, LedgerVerdict, NewEvent, Once, Row, SqlValue
+from paddock.metadata.records import Event, Json, LedgerVerdict, NewEvent, Once, Row, SqlValue, StoreLoad
 from paddock.metadata.requests import once_for
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Reader",
     "Row",
     "SqlValue",
+    "StoreLoad",
     "Transaction",
     "once_for",
     "open_metadata",

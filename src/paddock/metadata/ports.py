@@ -1,11 +1,12 @@
 """What a metadata store promises; SqliteMetadata and PostgresMetadata keep it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from paddock.metadata.records import Event, LedgerVerdict, NewEvent, Once, Row, SqlValue
+from paddock.metadata.records import Event, LedgerVerdict, NewEvent, Once, Row, SqlValue, StoreLoad
 
 T = TypeVar("T")
 
@@ -96,6 +97,18 @@ class Metadata(Protocol):
 
     def size_bytes(self) -> int:
         """Return the bytes the store takes."""
+        ...
+
+    def purge_idempotency_keys(self, before: datetime) -> int:
+        """Forget keys first used before that time, oldest first, and return how many.
+
+        A write with such a key is a new one from then on. Done in small transactions, so that other writes
+        go on, and for at most 50,000 keys in one call.
+        """
+        ...
+
+    def load(self) -> StoreLoad:
+        """Return how many calls of this process wait for the store; it never waits itself."""
         ...
 
     def close(self) -> None:

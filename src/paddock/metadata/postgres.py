@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from time import sleep
 from typing import TypeVar, cast
@@ -17,8 +18,8 @@ from paddock.metadata.postgres_dump import dump_database
 from paddock.metadata.postgres_errors import is_lost, is_serial, is_taken, raise_known
 from paddock.metadata.postgres_schema import migrate
 from paddock.metadata.postgres_sealer import Sealer, seal_tail
-from paddock.metadata.records import Event, LedgerVerdict, Once
-from paddock.metadata.requests import run_change
+from paddock.metadata.records import Event, LedgerVerdict, Once, StoreLoad
+from paddock.metadata.requests import purge_keys, run_change
 from paddock.metadata.verification import verify_chain
 
 T = TypeVar("T")
@@ -100,6 +101,12 @@ class PostgresMetadata:
         sql = "SELECT pg_database_size(current_database()) AS size_bytes"
         row = self.read(lambda reader: reader.fetch_one(sql))
         return cast(int, row["size_bytes"]) if row else 0
+
+    def purge_idempotency_keys(self, before: datetime) -> int:
+        return purge_keys(self, before)
+
+    def load(self) -> StoreLoad:
+        return self._pool.load()
 
     def close(self) -> None:
         self._sealer.close()

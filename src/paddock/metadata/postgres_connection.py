@@ -18,7 +18,7 @@ from paddock.metadata.parameters import check_params
 from paddock.metadata.ports import NO_PARAMS
 from paddock.metadata.postgres_errors import raise_known
 from paddock.metadata.postgres_sql import to_psycopg
-from paddock.metadata.records import NewEvent, Row, SqlValue
+from paddock.metadata.records import NewEvent, Row, SqlValue, StoreLoad
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
 
@@ -69,6 +69,9 @@ class PostgresPool:
         self._url = url
         self._busy_timeout_s = busy_timeout_s
         self._free = threading.BoundedSemaphore(_CONNECTION_CAP)
+        self._counting = threading.Lock()
+        self._waiting_count = 0
+        self._refused_count = 0
         self._idle: deque[Connection] = deque()
         self._is_closed = False
 
@@ -77,8 +80,7 @@ class PostgresPool:
         """Lend a connection outside of any transaction; one left in a transaction is rolled back."""
         if self._is_closed:
             raise Unavailable("the store has been closed")
-        if not self._free.acquire(timeout=self._busy_timeout_s):
-            raise Unavailable(f"all {_CONNECTION_CAP} connections to the database are in use")
+        self._wait_for_one()
         try:
             connection = self._take()
             try:
@@ -93,9 +95,24 @@ class PostgresPool:
         while self._idle:
             self._idle.pop().close()
 
+    def load(self) -> StoreLoad:
+        return StoreLoad(self._waiting_count, self._refused_count)
+
     def close(self) -> None:
         self._is_closed = True
         self.forget_idle()
+
+    def _wait_for_one(self) -> None:
+        if self._free.acquire(blocking=False):
+            return
+        with self._counting:
+            self._waiting_count += 1
+        is_free = self._free.acquire(timeout=self._busy_timeout_s)
+        with self._counting:
+            self._waiting_count -= 1
+            self._refused_count += not is_free
+        if not is_free:
+            raise Unavailable(f"all {_CONNECTION_CAP} connections to the database are in use")
 
     def _take(self) -> Connection:
         try:

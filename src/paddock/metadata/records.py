@@ -69,6 +69,18 @@ class Once(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class StoreLoad:
+    """How busy a store is with the calls of one process.
+
+    waiting_count: on SQLite the writes in the queue; on PostgreSQL the reads and writes that wait for
+    a connection. refused_count: those refused since the store was opened, because too many waited.
+    """
+
+    waiting_count: int
+    refused_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerVerdict:
     """What a check of the whole ledger found.
 

@@ -1,18 +1,24 @@
 """Idempotent writes: the same request twice is one effect and one answer."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
+from paddock.kernel.clock import to_micros
 from paddock.kernel.digest import digest_bytes
 from paddock.kernel.errors import IdempotencyConflict
 from paddock.kernel.refs import Actor
 from paddock.metadata import sql
-from paddock.metadata.ports import Transaction
+from paddock.metadata.ports import Metadata, Transaction
 from paddock.metadata.records import Once
 
 T = TypeVar("T")
+
+# a batch takes a few milliseconds, and holds up other writes no longer
+_PURGE_KEYS = 500
+_PURGE_BATCHES = 100
 
 
 def once_for(actor: Actor, key: str, request: object, result: type[T]) -> Once[T] | None:
@@ -52,3 +58,17 @@ def run_change(
             hint="use a new key for a new request",
         )
     return msgspec.msgpack.decode(stored.result, type=once.result)
+
+
+def purge_keys(store: Metadata, before: datetime) -> int:
+    """Delete old keys in small transactions; where none is old, nothing is written."""
+    limit = to_micros(before)
+    if not store.read(lambda reader: sql.has_once_before(reader, limit)):
+        return 0
+    purged_count = 0
+    for _ in range(_PURGE_BATCHES):
+        count = store.write(lambda tx: sql.delete_once_before(tx, limit, _PURGE_KEYS))
+        purged_count += count
+        if count < _PURGE_KEYS:
+            break
+    return purged_count

@@ -45,6 +45,26 @@ def insert_once(tx: Transaction, once: Once[T], result: bytes, created_at: int) 
     )
 
 
+def has_once_before(reader: Reader, created_before: int) -> bool:
+    """Say whether a key is older than that. created_before: microseconds."""
+    return bool(
+        reader.fetch_one(
+            "SELECT 1 AS one FROM idempotency_keys WHERE created_at < :before LIMIT 1",
+            {"before": created_before},
+        )
+    )
+
+
+def delete_once_before(tx: Transaction, created_before: int, limit: int) -> int:
+    """Delete the oldest keys of before that time, at most `limit`, and return how many."""
+    return tx.execute(
+        "DELETE FROM idempotency_keys WHERE (project_id, principal, key) IN"
+        " (SELECT project_id, principal, key FROM idempotency_keys"
+        " WHERE created_at < :before ORDER BY created_at, project_id, principal, key LIMIT :limit)",
+        {"before": created_before, "limit": limit},
+    )
+
+
 def get_head(reader: Reader) -> Head:
     row = reader.fetch_one("SELECT position, hash FROM ledger_head WHERE one = 1")
     assert row is not None, "the migration wrote it"

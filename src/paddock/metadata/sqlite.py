@@ -4,6 +4,7 @@ import os
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,8 @@ from paddock.kernel.clock import Clock, to_micros
 from paddock.kernel.errors import Unavailable
 from paddock.metadata import sql as statements
 from paddock.metadata.ports import Reader, Transaction
-from paddock.metadata.records import Event, LedgerVerdict, Once
+from paddock.metadata.records import Event, LedgerVerdict, Once, StoreLoad
+from paddock.metadata.requests import purge_keys
 from paddock.metadata.sqlite_connection import SqliteReader, open_connection
 from paddock.metadata.sqlite_copy import copy_database
 from paddock.metadata.sqlite_errors import raise_known
@@ -85,6 +87,12 @@ class SqliteMetadata:
     def size_bytes(self) -> int:
         files = (self._path, self._path.with_name(self._path.name + "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def purge_idempotency_keys(self, before: datetime) -> int:
+        return purge_keys(self, before)
+
+    def load(self) -> StoreLoad:
+        return self._writer.load()
 
     def close(self) -> None:
         if self._is_closed:

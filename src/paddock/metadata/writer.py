@@ -18,7 +18,7 @@ import apsw
 
 from paddock.kernel.errors import PaddockError, QueueFull, Unavailable
 from paddock.metadata.ports import Transaction
-from paddock.metadata.records import Once
+from paddock.metadata.records import Once, StoreLoad
 from paddock.metadata.requests import run_change
 from paddock.metadata.sqlite_connection import SqliteTransaction, open_connection
 from paddock.metadata.sqlite_errors import find_known
@@ -53,6 +53,7 @@ class Writer:
         self._queue: queue.Queue[WriteRequest[object] | None] = queue.Queue(queue_size)
         self._gate = threading.Lock()
         self._is_closed = False
+        self._refused_count = 0
         self._wal_pages = 0
         self._connection = self._connect()
         self._thread = threading.Thread(target=self._run, name="paddock-writer", daemon=True)
@@ -68,10 +69,15 @@ class Writer:
             try:
                 self._queue.put_nowait(cast(WriteRequest[object], request))
             except queue.Full:
+                self._refused_count += 1
                 raise QueueFull(
                     f"{self._queue.maxsize} writes are waiting for the store `{self._path}` already"
                 ) from None
         return request.answer.result()
+
+    def load(self) -> StoreLoad:
+        """Return what waits; the group that is being committed does not count any more."""
+        return StoreLoad(self._queue.qsize(), self._refused_count)
 
     def close(self) -> None:
         """Commit what waits, then stop the thread and close the connection."""

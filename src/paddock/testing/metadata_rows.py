@@ -4,12 +4,12 @@ import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from paddock.kernel.clock import SimulatedClock
+from paddock.kernel.clock import SimulatedClock, from_micros
 from paddock.kernel.errors import (
     AlreadyExists,
     Conflict,
@@ -215,6 +215,37 @@ class RowsConformance(StoreFixtures):
             )
 
         assert len(store.read(list_names)) == 3
+
+    def test_old_keys_are_purged_and_new_again(self, store: Metadata, clock: SimulatedClock) -> None:
+        """A key of before the given time is forgotten and may be used for anything; a later one is kept."""
+        store.write(lambda tx: add_note(tx, "a"), once=Once("old", "d1", type(None)))
+        clock.move_to(clock.now() + timedelta(days=1))
+        store.write(lambda tx: add_note(tx, "b"), once=Once("new", "d1", type(None)))
+
+        assert store.purge_idempotency_keys(clock.now()) == 1
+        store.write(lambda tx: add_note(tx, "c"), once=Once("old", "d2", type(None)))
+        store.write(lambda tx: add_note(tx, "d"), once=Once("new", "d1", type(None)))
+        assert store.read(list_names) == ["a", "b", "c"]
+        assert store.purge_idempotency_keys(clock.now()) == 0
+
+    def test_many_old_keys_are_purged_in_one_call(self, store: Metadata) -> None:
+        """A call forgets more keys than one of its transactions takes, of every project and principal."""
+
+        def fill(tx: Transaction) -> None:
+            tx.execute_many(
+                "INSERT INTO idempotency_keys"
+                " (project_id, principal, key, request_digest, result, created_at)"
+                " VALUES (:project, 'ann', :key, 'd1', :result, :number)",
+                [
+                    {"project": f"p{number % 3}", "key": f"k{number}", "result": b"\xc0", "number": number}
+                    for number in range(1_201)
+                ],
+            )
+
+        store.write(fill)
+
+        assert store.purge_idempotency_keys(from_micros(1_200)) == 1_200
+        assert store.purge_idempotency_keys(from_micros(1_201)) == 1
 
     def test_failed_change_leaves_key_free(self, store: Metadata) -> None:
         """A key whose change failed can be used again."""

@@ -177,6 +177,28 @@ def test_traffic_is_told_and_set(client: Client, app: App):
         client.ask(route, {"routes": [{"version": version, "weight": 0.5}], "reason": "r"}, name=name)
 
 
+def test_rollout_is_told_and_withdrawn(client: Client):
+    """The newest rollout says where it stands; a withdrawal ends it once, with who and why."""
+    name = first_name(client, "GET /endpoints", "endpoints")
+    route = "POST /endpoints/{name}/rollout/withdrawals"
+    before = client.get("GET /endpoints/{name}/rollout", name=name)
+
+    ended = client.get(route, {"reason": "complaints since noon"}, "k3", name=name)
+    again = client.get(route, {"reason": "complaints since noon"}, "k3", name=name)
+
+    assert before.is_open
+    assert before.waits_for
+    assert (ended.rollout_id, ended.phase, ended.is_open) == (before.rollout_id, "rolled_back", False)
+    assert again == ended == client.get("GET /endpoints/{name}/rollout", name=name)
+    newest = client.get("GET /decisions", endpoint=name).decisions[0]
+    assert (newest.kind, newest.rollout_id) == ("candidate_withdrawn", ended.rollout_id)
+    assert "complaints since noon" in newest.words
+    with pytest.raises(NotFound, match="has no rollout in progress"):
+        client.ask(route, {"reason": "again"}, name=name)
+    with pytest.raises(NotFound, match="there is no endpoint `none`"):
+        client.ask("GET /endpoints/{name}/rollout", name="none")
+
+
 def test_ungated_version_is_not_promoted(client: Client, app: App):
     """Registering a stored package is free; promoting it without evidence is refused."""
     model = next(each for each in client.get("GET /models").models if each.champion)

@@ -1,6 +1,5 @@
 """Resamples: exact, repeatable, and as wide as they say."""
 
-import time
 from math import sqrt
 from statistics import NormalDist
 
@@ -82,7 +81,6 @@ def test_equal_models_are_rarely_called_better():
     """Of simulated pairs of equally good models, at most 5 % are called better at 95 %."""
     rng = np.random.default_rng(77)
     promoted = 0
-    started = time.monotonic()
 
     for seed in range(300):
         labels, latent = simulate(rng, 400)
@@ -90,7 +88,6 @@ def test_equal_models_are_rarely_called_better():
         promoted += compare_paired(labels, champion, candidate, draws=300, seed=seed).interval.low > 0
 
     assert promoted / 300 <= 0.05
-    assert time.monotonic() - started < 30
 
 
 def test_announced_detectable_effect_is_found_with_the_announced_power():

@@ -190,6 +190,23 @@ def test_latency_is_held_against_its_limit(latency, state):
 
 
 @pytest.mark.parametrize(
+    ("latency", "words"),
+    [
+        (4.1234, "p99 4.1 ms over 300 requests, at most 20 ms"),
+        (20.04, "p99 20.040 ms over 300 requests, at most 20 ms"),
+        (31.0, "p99 31.0 ms over 300 requests, at most 20 ms"),
+    ],
+)
+def test_latency_is_told_with_its_requests(latency, words):
+    """The words have the figure, how many requests it stands on, and the limit, never written alike."""
+    evidence = Evidence(rows=9, latency_p99_ms=latency)
+
+    (result,) = check_gates([LATENCY], evidence, model="delay", latency_requests=300)
+
+    assert (result.words, result.value, result.threshold) == (words, latency, 20)
+
+
+@pytest.mark.parametrize(
     ("states", "is_through"),
     [
         ((), False),

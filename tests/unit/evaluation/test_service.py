@@ -107,6 +107,18 @@ def test_missing_measurement_fails_the_report(evaluation):
     assert "Not measured: The 99th percentile" in report.words
 
 
+def test_request_is_not_known_by_its_latency(evaluation):
+    """Judged again with the same key, a candidate keeps its report, though it is slower this time."""
+    gates = [FLOOR, GateSpec(latency_p99_ms=20)]
+    first = evaluation.judge(trial(latency_p99_ms=4.1, latency_requests=300), gates, key="k")
+
+    again = evaluation.judge(trial(latency_p99_ms=25.0, latency_requests=300), gates, key="k")
+
+    assert again == first
+    assert first.passed
+    assert first.evidence.latency_p99_ms == 4.1
+
+
 def test_no_gate_is_no_pass(evaluation):
     """A model without declared gates is judged, but does not pass."""
     assert not evaluation.judge(trial(), []).passed

@@ -39,6 +39,22 @@ def test_whole_numbers_are_taken_only_as_such(raw: object):
         resolve_settings({}, {}, {"port": raw})
 
 
+@pytest.mark.parametrize(
+    ("name", "raw"), [("server_threads", 0), ("port", -1), ("request_timeout_s", "nan"), ("drain_s", "-1")]
+)
+def test_number_that_makes_no_sense_is_refused(name: str, raw: object):
+    """A number below the least, and one that is none, is named with what it must be."""
+    words = "a finite number" if raw == "nan" else "at least"
+    with pytest.raises(InvalidSettings, match=f"`{name}` in paddock.toml is `{raw}`, but must be {words}"):
+        resolve_settings({}, {}, {name: raw})
+
+
+def test_flag_is_held_to_the_same_bounds():
+    """A value given on the command line is checked, too; infinity is no number of seconds."""
+    with pytest.raises(InvalidSettings, match="`request_timeout_s` is `inf`"):
+        resolve_settings({"request_timeout_s": float("inf")}, {}, {})
+
+
 def test_names_are_unique_and_have_help():
     """The table names each setting once, with a line of help."""
     names = [setting.name for setting in SETTINGS]

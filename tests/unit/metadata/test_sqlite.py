@@ -14,7 +14,7 @@ import pytest
 from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.errors import InvalidInput, QueueFull, Unavailable, UnreadableFile
 from paddock.kernel.refs import DEFAULT_PROJECT
-from paddock.metadata import Metadata, NewEvent, Transaction, open_metadata
+from paddock.metadata import Metadata, NewEvent, StoreLoad, Transaction, open_metadata
 from paddock.metadata.sqlite_connection import open_connection
 from paddock.metadata.sqlite_files import find_filesystem
 from paddock.metadata.turnstile import Turnstile
@@ -93,25 +93,23 @@ def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_full_queue_refuses(store: Metadata) -> None:
-    """When the queue is full a write is refused at once, and those that wait are committed."""
+    """When the queue is full a write is refused at once and counted, and those that wait are committed."""
     blocker = _Blocker()
     with ThreadPoolExecutor(6) as pool:
         pool.submit(store.write, blocker.change)
         assert blocker.is_running.wait(30)
         waiting = [pool.submit(store.write, lambda tx: tx.append_event(_EVENT)) for _ in range(4)]
-        while not _is_full(store):
+        while store.load().waiting_count < 4:
             os.sched_yield()
         with pytest.raises(QueueFull, match="4 writes are waiting"):
             store.write(lambda tx: tx.append_event(_EVENT))
+        assert store.load() == StoreLoad(waiting_count=4, refused_count=1)
         blocker.go_on.set()
         for future in waiting:
             future.result(30)
 
     assert _count_events(store) == 4
-
-
-def _is_full(store: Metadata) -> bool:
-    return bool(store._writer._queue.full())  # type: ignore[attr-defined]
+    assert store.load() == StoreLoad(waiting_count=0, refused_count=1)
 
 
 def test_waiting_writes_share_a_commit(tmp_path: Path, store: Metadata) -> None:
