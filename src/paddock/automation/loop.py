@@ -19,7 +19,7 @@ from paddock.automation.live import LiveRows
 from paddock.automation.plan import LoopPlan, Rooms
 from paddock.automation.ports import Traffic, TrafficControl, Trainer, TrainingRequest
 from paddock.automation.records import DecisionKind, Exposure, Json, Phase, Rollout, StageVerdict, Words
-from paddock.automation.seen import judge_stage, measure_exposure
+from paddock.automation.seen import evidence_since, judge_stage, measure_exposure
 from paddock.automation.words import (
     describe_report,
     name_version,
@@ -274,7 +274,7 @@ class Loop:
 
     def _verdict(self, rollout: Rollout, at: datetime) -> StageVerdict:
         """Return what the stage has shown by `at`; the same again at any later time."""
-        rows = self.live.since(rollout.phase_started_at, at)
+        rows = self.live.since(evidence_since(rollout), at)
         return judge_stage(self.plan.spec.rollout, rollout, rows, at)
 
     def _watch(self, rollout: Rollout) -> Rollout | None:

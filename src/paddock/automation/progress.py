@@ -7,7 +7,7 @@ import msgspec
 
 from paddock.automation.live import LiveRows
 from paddock.automation.records import Phase, Progress, Rollout
-from paddock.automation.seen import judge_stage
+from paddock.automation.seen import evidence_since, judge_stage
 from paddock.automation.service import Automation
 from paddock.kernel.errors import NotFound
 from paddock.serving import Endpoint, RolloutSpec
@@ -41,5 +41,6 @@ def _describe_wait(automation: Automation, spec: RolloutSpec, rollout: Rollout, 
     if not predictions.is_dir():
         return "rows and labels that are logged on another machine"
     now = automation.clock.now()
-    verdict = judge_stage(spec, rollout, LiveRows(predictions).once_since(rollout.phase_started_at, now), now)
+    rows = LiveRows(predictions).once_since(evidence_since(rollout), now)
+    verdict = judge_stage(spec, rollout, rows, now)
     return verdict.words if verdict.state == "wait" else "the loop's next look"

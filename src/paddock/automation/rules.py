@@ -179,7 +179,7 @@ def judge_canary(spec: RolloutSpec, step: int, seen: CanaryEvidence) -> StageVer
     """Judge a canary step by the labels that have come.
 
     At every look the candidate is stopped when it is worse by three standard errors. In the first step
-    it goes on once `labelled_rows` of its own rows have labels and it is not significantly worse
+    it goes on once `labelled_rows` of the rows it answered have labels and it is not significantly worse
     (5 % one-sided); later steps go on after `hold_rows` rows and `hold_at_least`. With `labelled_rows` 0
     labels are not waited for, but those that are there count. A step that still waits after
     `give_up_after` fails.

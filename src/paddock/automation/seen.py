@@ -10,11 +10,21 @@ from paddock.automation.live import column, labelled
 from paddock.automation.records import Exposure, Rollout, StageVerdict
 from paddock.automation.rules import CanaryEvidence, ShadowEvidence, judge_canary, judge_shadow
 from paddock.evaluation import AucEstimate, estimate_auc
+from paddock.kernel.clock import to_micros
 from paddock.serving import RolloutSpec
 
 
+def evidence_since(rollout: Rollout) -> datetime:
+    """Return from when on rows say something about the stage a live rollout is in.
+
+    The first canary step is judged by the labels of the shadow's answers as well, which come during it.
+    """
+    is_first_canary = rollout.phase == "canary" and rollout.step == 0
+    return rollout.started_at if is_first_canary else rollout.phase_started_at
+
+
 def judge_stage(spec: RolloutSpec, rollout: Rollout, rows: pa.Table, at: datetime) -> StageVerdict:
-    """Judge the stage a live rollout is in; rows: all since it began and before `at`, with `label`."""
+    """Judge the stage a live rollout is in; rows: all from `evidence_since` and before `at`, with `label`."""
     elapsed = at - rollout.phase_started_at
     if rollout.phase == "shadow":
         shadowed = rows.filter(pc.equal(rows["shadow_version"], rollout.candidate))
@@ -36,15 +46,22 @@ def shadow_evidence(rows: pa.Table, elapsed: timedelta) -> ShadowEvidence:
 
 
 def canary_evidence(rows: pa.Table, rollout: Rollout, elapsed: timedelta) -> CanaryEvidence:
-    """Measure both versions on their own labelled rows of the step; rows: all since it began."""
-    own = rows.filter(pc.equal(rows["version"], rollout.candidate))
-    others = rows.filter(pc.equal(rows["version"], rollout.champion))
+    """Measure both versions on the labelled rows they have answered; rows: all from `evidence_since`.
+
+    What the candidate answered in shadow counts as its answer too. Both have answered those rows: taking
+    them as different ones makes the standard error of the difference too large, never too small.
+    """
+    began = pc.greater_equal(rows["event_time"].cast(pa.int64()), to_micros(rollout.phase_started_at))
+    step, before = rows.filter(began), rows.filter(pc.invert(began))
+    shadowed = before.filter(pc.equal(before["shadow_version"], rollout.candidate))
+    own = step.filter(pc.equal(step["version"], rollout.candidate))
+    others = step.filter(pc.equal(step["version"], rollout.champion))
     return CanaryEvidence(
-        rows=rows.num_rows,
+        rows=step.num_rows,
         candidate_rows=own.num_rows,
         elapsed=elapsed,
-        candidate=_quality(own),
-        champion=_quality(others),
+        candidate=_quality((own, "prediction"), (shadowed, "shadow_prediction")),
+        champion=_quality((others, "prediction"), (shadowed, "prediction")),
     )
 
 
@@ -57,6 +74,10 @@ def measure_exposure(rows: pa.Table, candidate: int, at: datetime) -> Exposure:
     return Exposure(answered.num_rows, at - first)
 
 
-def _quality(rows: pa.Table) -> AucEstimate:
-    known = labelled(rows)
-    return estimate_auc(column(known, "label"), column(known, "prediction"))
+def _quality(*answers: tuple[pa.Table, str]) -> AucEstimate:
+    """Estimate the AUC of labelled answers; answers: tables, each with the column its scores are in."""
+    known = [(labelled(rows), name) for rows, name in answers]
+    labels = np.concatenate([column(rows, "label") for rows, _ in known])
+    scores = np.concatenate([column(rows, name) for rows, name in known])
+    is_answered = np.isfinite(scores)
+    return estimate_auc(labels[is_answered], scores[is_answered])

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from paddock.app import App
 from paddock.automation import Loop, Rollout
+from paddock.demo.aside import run_aside
 from paddock.demo.incidents import (
     Handover,
     renumber_categories,
@@ -70,7 +72,8 @@ class Plot:
             if at < scene.not_before or self.app.automation.find_open(MODEL) is not None:
                 return
             key = f"demo-scene-{number + 1}"
-            candidate = scene.make(self._handover(at), key)
+            hand = self._handover(at)
+            candidate = run_aside(partial(scene.make, hand, key))
             self.loop.submit(candidate, reason=scene.reason, key=key)
             self.loop.tick()
 

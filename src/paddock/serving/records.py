@@ -17,7 +17,8 @@ class RolloutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shadow_rows: rows a candidate answers in shadow; 0 leaves shadow out.
     canary: shares of traffic, rising, each between 0 and 1; empty leaves canary out.
     hold_rows, hold_at_least: rows and time that each canary share lasts, whichever is longer.
-    labelled_rows: labelled rows of the candidate that the first canary step waits for; 0 waits for none.
+    labelled_rows: labelled rows that the candidate has answered, in shadow or in canary, and that the first
+    canary step waits for; 0 waits for none.
     give_up_after: a stage (shadow, or one canary share) that still waits this long after it began is taken
     back; longer than hold_at_least.
     """
