@@ -48,12 +48,12 @@ def loop(every_s: float, once: bool, port: int | None) -> None:
         declaration = read_declaration(PROJECT_FILE)
         metrics = LoopMetrics(app, declaration)
         with WorkerPool(app.objects) as workers:
-            tick = _watch(app, declaration, metrics, workers, waits=once)
             if once:
-                tick()
+                _watch(app, declaration, metrics, workers, waits=True)()
                 return
             with serve_status(app, app.settings.whole("loop_port"), metrics.render) as url:
                 click.echo(f"metrics at {url}/metrics")
+                tick = _watch(app, declaration, metrics, workers, waits=False)
                 was_interrupted = run_until_stopped(tick, every_s)
     if was_interrupted:
         raise KeyboardInterrupt
