@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/guide/*.md")))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# ([\w-]+\.toml)\n")
 BIN = Path(sys.executable).parent
 TIMEOUT_S = 120
 
@@ -53,8 +54,13 @@ def test_every_block_names_its_language(page):
 
 @pytest.mark.timeout(600)
 def test_programs_print_what_the_page_shows(page, tmp_path):
-    """Python and console blocks run, in order and in one folder for each page, and print what is shown."""
+    """Python and console blocks run, in order and in one folder for each page, and print what is shown.
+
+    A TOML block whose first line is the name of its file stands there from then on.
+    """
     for block in read_blocks(page):
+        if block.language == "toml" and (named := FILE_NAME.match(block.body)):
+            (tmp_path / named[1]).write_text(block.body)
         if block.language == "python":
             assert run([sys.executable, "-c", block.body], tmp_path) == block.output, f"line {block.line}"
         for command, output in console_steps(block):

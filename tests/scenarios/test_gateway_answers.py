@@ -314,6 +314,20 @@ def test_only_named_outputs_are_sent(client):
     assert [one["name"] for one in outputs] == ["probability"]
 
 
+@pytest.mark.parametrize("path", ["/v2/models/delay/infer", "/v2/models/delay/versions/1/infer"])
+def test_unknown_output_is_refused(client, path):
+    """An output that does not exist is named beside those that do, and nothing is answered or logged."""
+    before = client.status()["log"]["rows"]
+
+    reply = client.ask("POST", path, {**infer_body(GOOD), "outputs": [{"name": "nope"}]})
+
+    assert (reply.status, reply.json()["code"]) == (400, "bad_request")
+    assert reply.json()["detail"] == (
+        "there is no output `nope`; there are `probability`, `paddock.prediction_id`, `paddock.model_version`"
+    )
+    assert client.status()["log"]["rows"] == before
+
+
 def test_retry_gets_the_logged_answer(client, state):
     """The same key again gets the same id and answer, alone or among new rows, and is logged once."""
     first = client.infer(

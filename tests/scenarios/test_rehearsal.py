@@ -1,6 +1,7 @@
 """Latency before the gate: a real gateway, a real model, requests over HTTP."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,3 +138,15 @@ def test_gate_on_latency_is_held_on_a_measurement(shop, gated, limit, phase):
     assert result.state == ("passed" if phase == "shadow" else "failed")
     assert "over 200 requests, at most" in result.words
     assert report.evidence.latency_p99_ms == result.value > 0
+
+
+def test_rehearsal_whose_gateway_does_not_start_ends_the_rollout(shop, gated, tmp_path):
+    """A latency that cannot be measured is an answer, and it is no: the loop does not try it at each tick."""
+    broken = GatewayOptions(state=tmp_path / "delay", log_mode="never")  # no gateway takes such a mode
+    loop = shop.make_loop(gates=(GateSpec(latency_p99_ms=10_000),))
+
+    replace(loop, plan=replace(loop.plan, gateway=broken)).tick()
+
+    assert shop.automation.list_rollouts("delay")[0].phase == "refused"
+    words = shop.decisions()[-1].words
+    assert "The gate could not be held: the latency could not be measured: " in words

@@ -308,7 +308,7 @@ class SdkConformance:
         back = pk.rollback(name, reason="worse live", key=f"{name}-back")
         back_again = pk.rollback(name, reason="worse live", key=f"{name}-back")
 
-        assert refused.value.hint == f"paddock models show {name}@1"
+        assert refused.value.hint == f"paddock models gate {name}@1 --rows DATASET --label COLUMN"
         assert refused.value.details == {"model": name, "version": 1}
         assert moved == again
         assert (moved.from_version, moved.to_version, moved.kind) == (1, 2, "promoted")

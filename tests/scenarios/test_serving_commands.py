@@ -278,3 +278,71 @@ def test_unknown_key_in_the_declaration_names_the_nearest(store: Path, tmp_path:
     assert process.returncode == 2
     assert "`gats`" in words
     assert "`gates`" in words
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """Return the command lines of the processes that `pid` has started."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if (
+                folder.name.isdigit()
+                and int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid
+            ):
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            continue
+    return found
+
+
+def test_up_starts_a_page_server_that_died_again(store: Path, tmp_path: Path):
+    """When only the pages die they come back on their port, while the gateway is the same process."""
+    (tmp_path / "paddock.toml").write_text(DECLARED)
+    port, gateway_port = free_port(), free_port()
+    options = ("up", "--port", str(port), "--gateway-port", str(gateway_port), "--loop-port", "0")
+    with running(tmp_path, store, *options) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(3)]
+        metrics_url = next(line for line in said if "metrics" in line).removeprefix("metrics of the loop at ")
+        ticks = "paddock_loop_ticks_total"
+        seen = metric_of(metrics_url.strip(), ticks)
+        until(lambda: metric_of(metrics_url.strip(), ticks) >= seen + 2)
+        before = children_of(process.pid)
+        (server,) = (pid for pid, line in before.items() if "paddock.cli server" in line)
+        gateways = {pid for pid, line in before.items() if "paddock.serving.gateway" in line}
+
+        os.kill(server, signal.SIGKILL)
+        assert process.stdout.readline() == f"ready at http://127.0.0.1:{port}\n"
+
+        assert fetch(f"http://127.0.0.1:{port}/health") == "OK"
+        assert gateways
+        assert gateways <= set(children_of(process.pid))
+        process.terminate()
+        _, words = process.communicate(timeout=40)
+
+    assert process.returncode == 0, words
+    assert "server.died exit_code=-9" in words
+    assert "server.restarted" in words
+
+
+def test_up_tells_a_wrong_pipeline_and_starts_no_gateway(store: Path, tmp_path: Path):
+    """What cannot be trained is told once as it is; the gateway's port stays free, look after look."""
+    (tmp_path / "paddock.toml").write_text(
+        DECLARED
+        + '[pipeline.train]\nentry = "nowhere:train"\n[retrain.delay]\npipeline = "train"\nwhen = ["drift"]\n'
+    )
+    port, gateway_port = free_port(), free_port()
+    options = ("up", "--port", str(port), "--gateway-port", str(gateway_port), "--loop-port", "0")
+    with running(tmp_path, store, *options) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(2)]
+        line = next(each for each in said if "metrics" in each)
+        url = line.removeprefix("metrics of the loop at ").strip()
+        until(lambda: metric_of(url, "paddock_loop_problems_total") >= 3)
+        assert not is_listening(gateway_port)
+        process.terminate()
+        _, words = process.communicate(timeout=40)
+
+    assert process.returncode == 0, words
+    assert words.count("endpoint.waits endpoint=delay") == 1
+    assert "there is no module `nowhere`" in words

@@ -7,10 +7,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from paddock.app.root import App, Store, actor_of, local_folder, open_app
+from paddock.app.project_file import read_file_settings
+from paddock.app.root import App, Store, actor_of, has_store, local_folder, open_app
 
 if TYPE_CHECKING:
     from paddock.app.endpoints import EndpointKeeper, ensure_endpoint, follow_alias, gateway_options
+    from paddock.app.gating import Exam, hold_gate, read_gates
     from paddock.app.loops import (
         EndpointLoop,
         LoopParts,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "endpoints": ("EndpointKeeper", "ensure_endpoint", "follow_alias", "gateway_options"),
+    "gating": ("Exam", "hold_gate", "read_gates"),
     "loops": (
         "EndpointLoop",
         "LoopParts",
@@ -39,6 +42,7 @@ __all__ = [
     "App",
     "EndpointKeeper",
     "EndpointLoop",
+    "Exam",
     "LoopParts",
     "Release",
     "Store",
@@ -49,9 +53,13 @@ __all__ = [
     "ensure_endpoint",
     "follow_alias",
     "gateway_options",
+    "has_store",
+    "hold_gate",
     "local_folder",
     "open_app",
     "read_declaration",
+    "read_file_settings",
+    "read_gates",
     "release_of",
 ]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,48 +45,57 @@ log = logging.getLogger("paddock.app")
 
 @dataclass(slots=True)
 class EndpointLoop:
-    """One endpoint's monitors and its loop. Nothing of it lives in this process only."""
+    """One endpoint's monitors and its loop. What this process remembers, another finds in the store."""
 
     app: App
     loop: Loop
     monitors: Mapping[str, MonitorSpec]
     _release: Release | None = None
-    _last_problem: str = ""
+    _looked_at: dict[str, datetime] = field(default_factory=dict)
+    _problems: tuple[str, ...] = ()
 
     def tick(self) -> bool:
-        """Judge the windows that are due, then what follows; return whether that went well.
+        """Judge the windows that are due, then what follows; return whether all of that went well.
 
-        A problem is told once and tried again.
+        A problem is told once and tried again. One of a monitor keeps neither the other monitors nor
+        rollouts and traffic from going on.
         """
-        try:
-            self._watch()
-            self.loop.tick()
-            self._last_problem = ""
-        except PaddockError as error:
-            if error.message != self._last_problem:
-                log.warning("loop.waits endpoint=%s: %s", self.loop.plan.endpoint, error.message)
-            self._last_problem = error.message
-        return not self._last_problem
+        works: list[Callable[[], object]] = [partial(self._watch, name) for name in self.monitors]
+        problems: list[str] = []
+        for work in (*works, self.loop.tick):
+            try:
+                work()
+            except PaddockError as error:
+                if error.message not in (*self._problems, *problems):
+                    log.warning("loop.waits endpoint=%s: %s", self.loop.plan.endpoint, error.message)
+                problems.append(error.message)
+        self._problems = tuple(problems)
+        return not problems
 
-    def _watch(self) -> None:
+    def _watch(self, name: str) -> None:
+        spec, release = self.monitors[name], self._champions_release()
+        watch = Watch(
+            name=name,
+            spec=spec,
+            opened_at=self.loop.plan.opened_at,
+            reference=release.profile,
+            reference_quality=release.qualities.get(spec.metric, float("nan")),
+            monitoring=self.app.monitoring,
+            clock=self.app.clock,
+            live=self.loop.live,
+        )
+        looks_at = self.app.clock.now()
+        watch.tick(self._looked_at.get(name) or self._judged_until(name, spec))
+        self._looked_at[name] = looks_at
+
+    def _champions_release(self) -> Release:
         champion = self.app.registry.get(f"{self.loop.plan.model}@champion")
         if self._release is None or self._release.version != champion.version:
             self._release = release_of(self.app, champion, self.loop.plan.endpoint)
-        for name, spec in self.monitors.items():
-            watch = Watch(
-                name=name,
-                spec=spec,
-                opened_at=self.loop.plan.opened_at,
-                reference=self._release.profile,
-                reference_quality=self._release.qualities.get(spec.metric, float("nan")),
-                monitoring=self.app.monitoring,
-                clock=self.app.clock,
-                live=self.loop.live,
-            )
-            watch.tick(self._judged_until(name, spec))
+        return self._release
 
     def _judged_until(self, name: str, spec: MonitorSpec) -> datetime:
-        """Return from when on windows may have come due; those judged twice give the same report."""
+        """Return the moment after which windows may wait for the first look of this process."""
         try:
             newest = self.app.monitoring.list_windows(name, limit=1)[0]
         except NotFound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,23 +36,17 @@ class Release:
 
 
 def release_of(app: App, version: ModelVersion, endpoint: str) -> Release:
-    """Return the release of `version` from its newest dataset and its gate report.
+    """Return the release of `version` from its newest dataset with all columns and its gate report.
 
     A model is too sure of the rows it was fitted on. So the predictions are those for the rows of its exam,
     by the version that sat it: its parent, where it is a refit. A version that is no refit, and came by no
     rollout, is asked about its newest dataset: whether it has seen it is not recorded. At most 100,000 rows
-    are looked at, spread evenly. NotFound when no dataset is recorded.
+    are looked at, spread evenly. NotFound when no dataset is recorded, or none has all columns of the model.
     """
-    if not version.datasets:
-        raise NotFound(
-            f"{version.ref} names no dataset, so its windows cannot be compared with anything",
-            hint="read the training rows with `pk.dataset(...)` inside of the run",
-        )
-    rows = app.datasets.read(str(version.datasets[-1]))
+    signature = parse_manifest(app.objects.get(version.package_digest)).signature
+    names = [column.name for column in signature.columns]
+    rows = app.datasets.read(_dataset_with(app, version, names))
     judge = _judge_of(app, version)
-    names = [
-        column.name for column in parse_manifest(app.objects.get(version.package_digest)).signature.columns
-    ]
     features = _thin_out(rows.select(names))
     unseen = _thin_out(_unseen(app, version, endpoint, rows).select(names))
     scores = score_package(app.objects, judge.package_digest, unseen)
@@ -60,6 +54,29 @@ def release_of(app: App, version: ModelVersion, endpoint: str) -> Release:
     profile = profile_table(features)
     whole = msgspec.structs.replace(profile, columns=(*profile.columns, *predictions.columns))
     return Release(version.version, whole, _qualities(app, version))
+
+
+def _dataset_with(app: App, version: ModelVersion, names: Sequence[str]) -> str:
+    """Return the newest dataset of `version` that has all columns `names`, by its schema alone."""
+    if not version.datasets:
+        raise NotFound(
+            f"{version.ref} names no dataset, so its windows cannot be compared with anything",
+            hint="read the training rows with `pk.dataset(...)` inside of the run",
+        )
+    lacking: list[str] = []
+    nearest = ""
+    for ref in map(str, reversed(version.datasets)):
+        present = {each.name for each in app.datasets.get(ref).schema}
+        missing = [name for name in names if name not in present]
+        if not missing:
+            return ref
+        if not lacking or len(missing) < len(lacking):
+            lacking, nearest = missing, ref
+    columns = ", ".join(f"`{name}`" for name in lacking)
+    raise NotFound(
+        f"no dataset of {version.ref} has all columns it answers from; {nearest} lacks {columns}",
+        hint="store the rows the model was fitted on as a dataset and read them with `pk.dataset(...)`",
+    )
 
 
 def _judge_of(app: App, version: ModelVersion) -> ModelVersion:

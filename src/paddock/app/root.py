@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.kernel.clock import Clock, SystemClock
-from paddock.kernel.errors import Unavailable
+from paddock.kernel.errors import InvalidSettings, Unavailable
 from paddock.kernel.names import check_name
 from paddock.kernel.refs import Actor, ProjectId
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _POSTGRES = ("postgresql://", "postgres://")
 _LOCAL_FOLDER = Path(".paddock")
+_METADATA_FILE = "metadata.db"
 _LONGEST_DAYS = 36_500  # time itself ends some way beyond
 
 
@@ -142,7 +143,7 @@ class App:
 
 
 def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
-    """Open the store that `settings` name and return the services of their principal.
+    """Open the store that `settings` name, made if it is new, and return the services of their principal.
 
     clock: what services take the time from, the system's when None.
     """
@@ -151,6 +152,8 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
 
     ticking = clock or SystemClock()
     folder = local_folder(settings)
+    if folder.exists() and not folder.is_dir():
+        raise InvalidSettings(f"`{folder}` is a file, but a store is a folder", hint="--store FOLDER")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     metadata = open_metadata(
         settings.text("store"),
@@ -161,6 +164,13 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
     _purge_old_keys(metadata, settings.whole("idempotency_keep_days"))
     store = Store(settings, metadata, open_objects(str(folder / "objects")), ticking)
     return App(store, actor_of(settings))
+
+
+def has_store(settings: Settings) -> bool:
+    """Tell whether a store is where `settings` say; True for what only opening can tell, such as a server."""
+    folder = local_folder(settings)
+    is_server = settings.text("store").startswith(_POSTGRES)
+    return is_server or (folder / _METADATA_FILE).exists() or folder.is_file()
 
 
 def _purge_old_keys(metadata: Metadata, keep_days: int) -> None:

@@ -129,12 +129,24 @@ def _check_content(spec: msgspec.Struct) -> tuple[str, ...]:
             numbered = enumerate(spec.gates, start=1)
             return tuple(f"gate {number}: {fault}" for number, gate in numbered for fault in check_gate(gate))
         case EndpointSpec():
-            return (*check_endpoint(spec), *_faults_of(partial(parse_ref, "model", spec.model)))
+            return (*check_endpoint(spec), *_check_followed(spec.model))
         case RetrainSpec():
             return check_retrain(spec)
         case MonitorSpec():
             return _faults_of(partial(check_monitor, spec))
     return ()
+
+
+def _check_followed(ref: str) -> tuple[str, ...]:
+    """Return what is wrong with the model of an endpoint: its loop moves `champion` and nothing else."""
+    faults = _faults_of(partial(parse_ref, "model", ref))
+    if faults:
+        return faults
+    name, selector = parse_ref("model", ref)
+    if selector == "champion":
+        return ()
+    serve = f"; to serve `{ref}` as it is, use `paddock serve {ref}`" if selector else ""
+    return (f"`model` is `{ref}`, but a declared endpoint follows `{name}@champion`{serve}",)
 
 
 def _faults_of(check: Callable[[], object]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from paddock.automation.words import name_version
 from paddock.evaluation import GateReport, SliceSpec, Trial, score_rows, slice_table
 from paddock.kernel.clock import format_time
 from paddock.kernel.digest import digest_bytes
-from paddock.kernel.errors import InvalidInput
+from paddock.kernel.errors import InvalidInput, Unavailable, WorkerFailed
 from paddock.kernel.refs import ModelVersionRef
 from paddock.registry import ModelVersion
 
@@ -32,7 +32,8 @@ class Gate:
     def hold(self, rollout: Rollout) -> GateReport:
         """Return the report about the rollout's candidate; held again on the same labels, the same report.
 
-        Raises InvalidInput when there is no row to judge on, and what scoring or the rehearsal raises.
+        Raises InvalidInput when there is no row to judge on, WorkerFailed when the candidate's latency could
+        not be measured, and what scoring or the rehearsal raises.
         """
         rows = labelled(self.live.between(rollout.fit_before, rollout.gate_until, rollout.started_at))
         if not rows.num_rows:
@@ -67,7 +68,10 @@ class Gate:
         """Measure the candidate in a gateway of its own, if a gate asks how fast it answers."""
         if all(spec.latency_p99_ms is None for spec in self.plan.gates):
             return None
-        return rehearse(candidate, rows, self.rooms.evaluation.objects, options=self.plan.gateway)
+        try:
+            return rehearse(candidate, rows, self.rooms.evaluation.objects, options=self.plan.gateway)
+        except Unavailable as error:  # waited for long enough already: each try keeps the loop for a minute
+            raise WorkerFailed(f"the latency could not be measured: {error.message}") from error
 
     def _scores(self, version: ModelVersion, features: pa.Table) -> npt.NDArray[np.float64]:
         return score_rows(self.rooms.workers.get(version.package_digest), features)

@@ -35,11 +35,11 @@ class LiveRows:
 
     def since(self, moment: datetime, until: datetime) -> pa.Table:
         """Return the rows with event times from `moment` up to `until`, with `label`, without features."""
-        self._follow()
-        rows = pa.concat_tables(self._tables) if self._tables else _NO_ROWS
-        micros = rows["event_time"].cast(pa.int64())
-        inside = pc.and_(pc.greater_equal(micros, to_micros(moment)), pc.less(micros, to_micros(until)))
-        return self._with_labels(rows.filter(inside), moment, until)
+        return self._with_labels(self._inside(moment, until), moment, until)
+
+    def count_labelled(self, since: datetime, end: datetime, until: datetime) -> int:
+        """Return how many rows of `between` something can be measured on, without reading features."""
+        return int(labelled(self._with_labels(self._inside(since, end), since, until)).num_rows)
 
     def between(self, since: datetime, end: datetime, until: datetime) -> pa.Table:
         """Return whole rows, features included, with event times from `since` up to `end`, and `label`.
@@ -57,6 +57,14 @@ class LiveRows:
         labels = read_labels(self.folder, since=since, until=until + _ONE_MICRO)
         joined = join_labels(rows, labels).table
         return joined.sort_by([("event_time", "ascending"), ("idempotency_key", "ascending")])
+
+    def _inside(self, since: datetime, end: datetime) -> pa.Table:
+        self._follow()
+        rows = pa.concat_tables(self._tables) if self._tables else _NO_ROWS
+        micros = rows["event_time"].cast(pa.int64())
+        return rows.filter(
+            pc.and_(pc.greater_equal(micros, to_micros(since)), pc.less(micros, to_micros(end)))
+        )
 
     def _follow(self) -> None:
         table, self._cursor = read_predictions_since(self.folder, self._cursor)

@@ -139,10 +139,22 @@ class Loop:
         champion = self._champion().version
         fit_before, until = self.exam()
         trigger = rules.decide_trigger(spec, self._trigger_evidence(champion, until))
-        if trigger is None:
+        if trigger is None or not self._has_rows(fit_before, until):
             return None
         draft = self._draft("retrain", champion, trigger.words, fit_before, until)
         return self.rooms.automation.open_rollout(draft, "retrain_started", say_retraining(draft, trigger))
+
+    def _has_rows(self, fit_before: datetime, until: datetime) -> bool:
+        """Tell whether a retraining has labelled rows to be judged on, and others to learn from.
+
+        Asked only when there is a reason to retrain: without rows it would end at once, and its cooldown
+        would hold back the one that follows the labels.
+        """
+        now, opened_at = self._now(), self.plan.opened_at
+        return bool(
+            self.live.count_labelled(fit_before, until, now)
+            and self.live.count_labelled(opened_at, fit_before, now)
+        )
 
     def _trigger_evidence(self, champion: int, labelled_until: datetime) -> rules.TriggerEvidence:
         rollouts = self.rooms.automation.list_rollouts(self.plan.endpoint)
@@ -380,8 +392,7 @@ class Loop:
     def _traffic_of(self, rollout: Rollout) -> Traffic:
         if rollout.phase == "shadow":
             return Traffic(rollout.champion, shadow=rollout.candidate)
-        shares = self.plan.spec.rollout.canary
-        share = shares[min(rollout.step, len(shares) - 1)] if shares else 0.0  # fewer may be declared by now
+        share = rules.canary_share(self.plan.spec.rollout, rollout.step)
         return Traffic(rollout.champion, rollout.candidate, share)
 
     def _now(self) -> datetime:

@@ -20,6 +20,9 @@ FINAL_SIGMAS = 1.645
 MIN_CLASS_ROWS = 20
 MAX_MEAN_SHIFT = 0.15
 MIN_ANSWERED_RATIO = 0.99
+# of 200 expected rows chance alone takes half away once in some 10^13 canaries: that is a broken candidate
+MIN_SHARE_ROWS = 200
+MIN_SHARE_RATIO = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ class ShadowEvidence:
 
 @dataclass(frozen=True, slots=True)
 class CanaryEvidence:
-    """What both answered since the step began; measured on the rows whose labels are there."""
+    """What both answered since the step began; measured on the rows whose labels are there.
+
+    candidate_rows: those of `rows` that the candidate itself has answered.
+    """
 
     rows: int
     candidate_rows: int
@@ -181,8 +187,9 @@ def judge_canary(spec: RolloutSpec, step: int, seen: CanaryEvidence) -> StageVer
     At every look the candidate is stopped when it is worse by three standard errors. In the first step
     it goes on once `labelled_rows` of the rows it answered have labels and it is not significantly worse
     (5 % one-sided); later steps go on after `hold_rows` rows and `hold_at_least`. With `labelled_rows` 0
-    labels are not waited for, but those that are there count. A step that still waits after
-    `give_up_after` fails.
+    labels are not waited for, but those that are there count. Either step fails when the candidate has
+    answered far less than its share of the rows, and waits while it has answered none. A step that still
+    waits after `give_up_after` fails.
     """
     evidence: dict[str, Json] = {
         "rows": seen.rows,
@@ -197,6 +204,9 @@ def judge_canary(spec: RolloutSpec, step: int, seen: CanaryEvidence) -> StageVer
         return StageVerdict("fail", f"worse on live labels: {_canary_words(seen)}", evidence)
     if seen.rows < spec.hold_rows or seen.elapsed < parse_duration(spec.hold_at_least):
         return _wait(spec, seen.elapsed, f"{seen.rows:,} of {spec.hold_rows:,} rows", evidence)
+    absent = _judge_share(spec, step, seen, evidence)
+    if absent is not None:
+        return absent
     if step > 0:
         return StageVerdict("pass", f"held for {seen.rows:,} more rows", evidence)
     if not seen.is_measurable and not spec.labelled_rows:
@@ -208,10 +218,36 @@ def judge_canary(spec: RolloutSpec, step: int, seen: CanaryEvidence) -> StageVer
     return StageVerdict("pass", f"not worse on live labels: {_canary_words(seen)}", evidence)
 
 
+def canary_share(spec: RolloutSpec, step: int) -> float:
+    """Return the share of the traffic in a canary step; the last one when fewer are declared by now.
+
+    >>> canary_share(RolloutSpec(canary=(0.05, 0.25)), 2), canary_share(RolloutSpec(canary=()), 0)
+    (0.25, 0.0)
+    """
+    return spec.canary[min(step, len(spec.canary) - 1)] if spec.canary else 0.0
+
+
 def next_canary(rollout: Rollout, spec: RolloutSpec) -> int | None:
     """Return the next canary step, or None when the next move is promotion."""
     following = rollout.step + 1 if rollout.phase == "canary" else 0
     return following if following < len(spec.canary) else None
+
+
+def _judge_share(
+    spec: RolloutSpec, step: int, seen: CanaryEvidence, evidence: Mapping[str, Json]
+) -> StageVerdict | None:
+    """Return that the candidate does not answer what it is asked, or None when it does.
+
+    A row it has no answer to is answered by the champion, so nobody else complains.
+    """
+    expected = round(canary_share(spec, step) * seen.rows)
+    if expected >= MIN_SHARE_ROWS and seen.candidate_rows < MIN_SHARE_RATIO * expected:
+        words = f"answered {seen.candidate_rows:,} of about {expected:,} rows of its share"
+        return StageVerdict("fail", words, evidence)
+    if spec.canary and not seen.candidate_rows:
+        missing = f"no answer of the candidate to about {expected:,} rows of its share"
+        return _wait(spec, seen.elapsed, missing, evidence)
+    return None
 
 
 def _wait(spec: RolloutSpec, elapsed: timedelta, missing: str, evidence: Mapping[str, Json]) -> StageVerdict:

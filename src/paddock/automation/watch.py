@@ -1,5 +1,6 @@
 """Bringing finished windows of live rows before the monitors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from paddock.automation.live import LiveRows
 from paddock.datasets import Profile, profile_like
 from paddock.kernel.clock import Clock, to_micros
 from paddock.kernel.durations import parse_duration
+from paddock.kernel.errors import NotFound
 from paddock.monitoring import (
     Monitoring,
     MonitorSpec,
@@ -61,22 +63,47 @@ class Watch:
     stretches: tuple[Profile, ...] = ()
 
     def tick(self, since: datetime) -> tuple[WindowReport, ...]:
-        """Judge each window that ended, or whose labels came due, after `since` and by now."""
-        return tuple(self._judge(window) for window in self._due(since))
+        """Judge each window that ended, or whose labels came due, after `since` and by now.
 
-    def _due(self, since: datetime) -> list[Window]:
+        One that the store says was judged after that moment is left out, so a tick that was interrupted
+        may be repeated from the same `since`. No row is read for a window that is not judged.
+        """
         now = self.clock.now()
-        size = parse_window_size(self.spec.window)
-        delay = parse_duration(self.spec.labels.delay) if self.spec.labels else None
-        windows = windows_between(size, self.opened_at, now, self.opened_at)
-        return [
-            window
-            for window in windows
-            if since < window.end <= now or (delay is not None and since < window.end + delay <= now)
-        ]
+        due = self._due(since, now)
+        judged_at = self._judged_at(due, now)
+        return tuple(
+            self._judge(window, now)
+            for window, moment in due.items()
+            if window not in judged_at or judged_at[window] < moment
+        )
 
-    def _judge(self, window: Window) -> WindowReport:
-        rows = self.live.between(window.start, window.end, self.clock.now())
+    def _due(self, since: datetime, now: datetime) -> dict[Window, datetime]:
+        """Return the windows to judge, in order, each with the newest moment at which it came due."""
+        delay = parse_duration(self.spec.labels.delay) if self.spec.labels else timedelta(0)
+        size = parse_window_size(self.spec.window)
+        first = max(self.opened_at, since - delay)
+        due: dict[Window, datetime] = {}
+        for window in windows_between(size, first, now, self.opened_at):
+            moments = (window.end, window.end + delay)
+            newest = max((each for each in moments if since < each <= now), default=None)
+            if newest is not None:
+                due[window] = newest
+        return due
+
+    def _judged_at(self, due: Mapping[Window, datetime], now: datetime) -> Mapping[Window, datetime]:
+        """Return when the store has last judged those of the windows `due` that it has judged."""
+        if not due:
+            return {}
+        size = parse_window_size(self.spec.window)
+        reach = len(windows_between(size, min(due).start, now, self.opened_at))
+        try:
+            reports = self.monitoring.list_windows(self.name, limit=reach)
+        except NotFound:
+            return {}
+        return {report.window: report.created_at for report in reports}
+
+    def _judge(self, window: Window, now: datetime) -> WindowReport:
+        rows = self.live.between(window.start, window.end, now)
         return self.monitoring.evaluate(
             self.name,
             self.spec,

@@ -7,6 +7,7 @@ import click
 
 from paddock.cli.showing import format_bytes
 from paddock.cli.workspace import open_workspace, read_settings
+from paddock.kernel.errors import NotFound
 
 
 @click.command()
@@ -25,6 +26,7 @@ def backup(target: Path) -> None:
     with open_workspace() as app:
         from paddock.cli.archive import pack_folder
 
+        _check_parent(target)
         if target.suffix == ".tar":
             with tempfile.TemporaryDirectory(
                 prefix=".paddock-backup-", dir=target.resolve().parent
@@ -57,6 +59,14 @@ def restore(source: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="paddock-restore-") as folder:
         unpack_archive(source, Path(folder))
         _restore(Path(folder))
+
+
+def _check_parent(target: Path) -> None:
+    parent = target.absolute().parent
+    if not parent.is_dir():
+        raise NotFound(
+            f"there is no folder `{parent}` to write `{target.name}` into", hint=f"mkdir -p {parent}"
+        )
 
 
 def _restore(source: Path) -> None:

@@ -37,7 +37,7 @@ def add(file: Path, name: str | None, as_json: bool) -> None:
     Example:
       paddock data add data/flights.parquet --name flights
     """
-    with open_workspace() as app:
+    with open_workspace(creates=True) as app:
         from paddock.api import view_dataset_version
 
         version = app.datasets.add_file(name or file.stem, file)

@@ -39,7 +39,7 @@ def loop(every_s: float, once: bool, port: int | None) -> None:
     Example:
       paddock loop --every 30
     """
-    with open_workspace(loop_port=port) as app:
+    with open_workspace(creates=True, loop_port=port) as app:
         from paddock.app import read_declaration
         from paddock.cli.waiting import run_until_stopped
         from paddock.models import WorkerPool

@@ -1,17 +1,39 @@
 """From the words of the command line to an exit code."""
 
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from paddock.cli.commands import root
-from paddock.kernel.errors import PaddockError
+from paddock.kernel.errors import (
+    AlreadyExists,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PaddockError,
+    StorageFull,
+)
 
 INTERRUPTED = 130
 USAGE = 2
 CRASHED = 1
+
+# what the operating system refuses in ordinary operation: what could not be done, as which error, what to do
+_ORDINARY: Mapping[int, tuple[str, type[PaddockError], str]] = {
+    errno.EROFS: ("write", Forbidden, "choose a place that can be written, such as --store FOLDER"),
+    errno.EACCES: ("open", Forbidden, "ls -ld shows who may; choose another place or change its mode"),
+    errno.EPERM: ("change", Forbidden, "ls -ld shows who may; choose another place or change its mode"),
+    errno.ENOSPC: ("write", StorageFull, "df -h shows how full each disk is"),
+    errno.EDQUOT: ("write", StorageFull, "quota shows how much you may use"),
+    errno.ENOENT: ("find", NotFound, "check the path"),
+    errno.ENOTDIR: ("open", InvalidInput, "a part of the path is a file; name a folder"),
+    errno.EISDIR: ("open", InvalidInput, "name a file in that folder"),
+    errno.EEXIST: ("make", AlreadyExists, "choose another name"),
+    errno.ENAMETOOLONG: ("open", InvalidInput, "choose a shorter name"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,15 +51,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("PADDOCK_DEBUG"):
             raise
         return _end(_with_problems(error), error.hint, error.exit_code)
+    except OSError as error:
+        if os.environ.get("PADDOCK_DEBUG"):
+            raise
+        return _end_system(error)
     except SystemExit as end:
         # click puts another stdout in place when the reader, such as `head`, is gone; that is no error
         return end.code if sys.stdout is stdout and isinstance(end.code, int) else 0
     except Exception as error:  # the face: what nobody foresaw is one line, too
         if os.environ.get("PADDOCK_DEBUG"):
             raise
-        words = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _end(f"a fault in Paddock: {words}", "PADDOCK_DEBUG=1 shows where", CRASHED)
+        return _end_fault(error)
     return result if isinstance(result, int) else 0
+
+
+def _end_system(error: OSError) -> int:
+    """Tell what the operating system refused; what a person cannot mend is a fault like any other."""
+    ordinary = _ORDINARY.get(error.errno or 0)
+    if ordinary is None or not error.filename:
+        return _end_fault(error)
+    verb, kind, hint = ordinary
+    path = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    return _end(f"cannot {verb} `{path}`: {os.strerror(error.errno or 0)}", hint, kind.exit_code)
+
+
+def _end_fault(error: Exception) -> int:
+    words = f"{type(error).__name__}: {error}".splitlines()[0]
+    return _end(f"a fault in Paddock: {words}", "PADDOCK_DEBUG=1 shows where", CRASHED)
 
 
 def _end_usage(error: click.ClickException) -> int:

@@ -12,6 +12,7 @@ models = LazyGroup(
     table={
         "list": LazyCommand("paddock.cli.models:list_", "List models"),
         "show": LazyCommand("paddock.cli.models:show", "Show a model or one of its versions"),
+        "gate": LazyCommand("paddock.cli.gate:gate", "Hold a version against its declared gates"),
         "promote": LazyCommand("paddock.cli.models:promote", "Point an alias at a version"),
     },
     help="""Registered models, their versions and aliases.
@@ -158,7 +159,7 @@ def _show_version(ref: str, as_json: bool) -> None:
             )
         )
         if not version.report_id:
-            click.echo("\nno gate report: this version cannot be promoted")
+            click.echo("\nno gate report: this version cannot be promoted; `paddock models gate` makes one")
             return
         report = app.evaluation.get_report(version.report_id)
         click.echo(f"\ngate report {report.report_id}: {report.words}")

@@ -33,7 +33,7 @@ def run(entry: str, pairs: Sequence[str], parallel: int | None) -> int:
     pipeline = find_pipeline(entry)
     params = parse_params(pairs)
     pipeline.check_params(params)
-    with open_workspace(parallel_steps=parallel) as app:
+    with open_workspace(creates=True, parallel_steps=parallel) as app:
         from paddock.sdk import connect, disconnect
 
         connect(app)  # what the steps log goes to the same store

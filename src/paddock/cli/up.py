@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from paddock.cli.workspace import PROJECT_FILE, open_workspace
+from paddock.kernel.clock import monotonic_s
 from paddock.kernel.errors import PaddockError, Unavailable
 from paddock.kernel.settings import Settings
 
@@ -23,6 +25,8 @@ log = logging.getLogger("paddock.cli")
 
 SYNC_S = 0.5
 STOP_S = 15.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _STEADY_AFTER_S = 0.2, 10.0, 30.0
+_CONNECT_S = 1.0
 
 
 @click.command()
@@ -46,23 +50,75 @@ def up(port: int | None, gateway_port: int | None, loop_port: int | None) -> Non
       paddock up --port 8321
     """
     ports = {"port": port, "gateway_port": gateway_port, "loop_port": loop_port}
-    with open_workspace(**ports) as app, ExitStack() as stack:
+    with open_workspace(creates=True, **ports) as app, ExitStack() as stack:
         from paddock.cli.waiting import run_until_stopped
         from paddock.server import bind_loopback
 
         bind_loopback(app.settings.text("host"), app.settings.whole("port")).close()
-        server = stack.enter_context(_server_process(app.settings))
+        server = _PageServer(app.settings)
+        stack.callback(server.stop)
         tick = _start_loop(app, stack) if PROJECT_FILE.is_file() else None
 
         def look() -> None:
-            if server.poll() is not None:
-                raise Unavailable(f"the server ended with exit code {server.returncode}")
+            server.look()
             if tick is not None:
                 tick()
 
         was_interrupted = run_until_stopped(look, SYNC_S)
     if was_interrupted:
         raise KeyboardInterrupt
+
+
+class _PageServer:
+    """Keeps the pages and the API running: started again after a crash, waiting longer each time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._has_answered = False
+        self._wait_s, self._start_at = _FIRST_WAIT_S, 0.0
+        self._running: ExitStack | None = None
+        self._start()
+
+    def look(self) -> None:
+        """Start the server again when it has died; Unavailable when it has never answered before it did."""
+        if self._running is None:
+            if monotonic_s() >= self._start_at:
+                self._start()
+                log.warning("server.restarted pid=%d", self._process.pid)
+            return
+        code = self._process.poll()
+        if code is None:
+            self._has_answered = self._has_answered or self._is_answering()
+            return
+        if not self._has_answered:
+            raise Unavailable(f"the server ended with exit code {code}")
+        self._plan_restart(code)
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _start(self) -> None:
+        self._running = ExitStack()
+        self._process = self._running.enter_context(_server_process(self._settings))
+        self._started_at = monotonic_s()
+
+    def _plan_restart(self, code: int) -> None:
+        if monotonic_s() - self._started_at > _STEADY_AFTER_S:
+            self._wait_s = _FIRST_WAIT_S
+        log.error("server.died exit_code=%d: it is started again in %g s", code, self._wait_s)
+        self.stop()
+        self._start_at = monotonic_s() + self._wait_s
+        self._wait_s = min(_LONGEST_WAIT_S, 2 * self._wait_s)
+
+    def _is_answering(self) -> bool:
+        address = (self._settings.text("host"), self._settings.whole("port"))
+        try:
+            socket.create_connection(address, _CONNECT_S).close()
+        except OSError:  # not yet
+            return False
+        return True
 
 
 @contextmanager
@@ -168,24 +224,22 @@ class _EndpointTask:
         from paddock.serving import GatewayState, GatewaySupervisor
 
         app, spec = self._app, self._declaration.endpoint[self._name]
+        trainer = build_trainer(app, self._declaration, self._name, find_pipeline)
         app.endpoints.declare(self._name, spec)
         revision = ensure_endpoint(app, self._name, spec.model)
         bind_loopback(app.settings.text("host"), self._port).close()
-        supervisor = GatewaySupervisor(gateway_options(app, self._name, self._port))
-        try:
+        with ExitStack() as started:  # what was started ends again when a later step fails
+            workers = started.enter_context(WorkerPool(app.objects))
+            supervisor = GatewaySupervisor(gateway_options(app, self._name, self._port))
+            started.callback(supervisor.stop)
+            state = GatewayState(app.gateway_folder(self._name))
+            store = TrafficStore(app.endpoints, app.registry, app.objects)
+            parts = LoopParts(BackgroundTrainer(trainer), GatewayTraffic(store, state, supervisor), workers)
+            loop = build_endpoint_loop(app, self._declaration, self._name, parts)
             supervisor.gateway.wait_ready(generation=revision.number)
-        except BaseException:
-            supervisor.stop()
-            raise
-        self._stack.callback(supervisor.stop)
+            loop.loop.settle()
+            self._stack.enter_context(started.pop_all())
         click.echo(f"endpoint {self._name} ready at {supervisor.gateway.url}")
-        state = GatewayState(app.gateway_folder(self._name))
-        store = TrafficStore(app.endpoints, app.registry, app.objects)
-        trainer = build_trainer(app, self._declaration, self._name, find_pipeline)
-        workers = self._stack.enter_context(WorkerPool(app.objects))
-        parts = LoopParts(BackgroundTrainer(trainer), GatewayTraffic(store, state, supervisor), workers)
-        loop = build_endpoint_loop(app, self._declaration, self._name, parts)
-        loop.loop.settle()
         keeper = EndpointKeeper(app, self._name, spec.model)
 
         def look() -> bool:

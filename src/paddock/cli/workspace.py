@@ -2,15 +2,14 @@
 
 import os
 import sys
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from paddock.kernel.errors import InvalidSettings
+from paddock.kernel.errors import NotFound
 from paddock.kernel.settings import Settings, Value, resolve_settings
 
 if TYPE_CHECKING:
@@ -24,21 +23,35 @@ def read_settings(**flags: Value | None) -> Settings:
 
     flags: by the name of the setting; None where the option was not given.
     """
+    from paddock.app import read_file_settings
+
     context = click.get_current_context(silent=True)
     outer = context.find_root().params if context else {}
     given: dict[str, Value] = {}
     for name, value in (*outer.items(), *flags.items()):
         if value is not None:
             given[name] = value
-    return resolve_settings(given, os.environ, _read_project_file())
+    return resolve_settings(given, os.environ, read_file_settings(PROJECT_FILE))
 
 
 @contextmanager
-def open_workspace(**flags: Value | None) -> Iterator["App"]:
-    """Open the store of this call and close it again."""
-    from paddock.app import open_app
+def open_workspace(*, creates: bool = False, **flags: Value | None) -> Iterator["App"]:
+    """Open the store of this call and close it again.
 
-    with closing(open_app(read_settings(**flags))) as app:
+    creates: make the store that was named where there is none, for commands that bring something into it;
+    for all others that is NotFound, so a mistyped name leaves no empty store behind. The default store is
+    made by any command.
+    """
+    from paddock.app import has_store, open_app
+
+    settings = read_settings(**flags)
+    is_named = settings.text("store") != resolve_settings({}, {}, {}).text("store")
+    if is_named and not creates and not has_store(settings):
+        raise NotFound(
+            f"there is no store in `{settings.text('store')}`",
+            hint="paddock data add FILE makes one; --store names another",
+        )
+    with closing(open_app(settings)) as app:
         yield app
 
 
@@ -47,16 +60,3 @@ def add_working_folder() -> None:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
-
-
-def _read_project_file() -> Mapping[str, object]:
-    if not PROJECT_FILE.is_file():
-        return {}
-    try:
-        document = tomllib.loads(PROJECT_FILE.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"`paddock.toml` cannot be read: {error}") from error
-    settings = document.get("settings", {})
-    if not isinstance(settings, dict):
-        raise InvalidSettings("`settings` in paddock.toml must be a table, `[settings]`")
-    return settings

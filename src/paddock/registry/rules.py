@@ -85,7 +85,7 @@ def check_promotion(
             return ALLOWED
     if parent is None:
         missing = "is gated as a parent, but is no refit" if report else "has no gate report"
-        return Verdict(False, f"{version.ref} {missing}", f"paddock models show {version.ref}")
+        return Verdict(False, f"{version.ref} {missing}", _gate_command(version))
     return _check_refit(version, parent, parent_report)
 
 
@@ -129,7 +129,8 @@ def find_change_at(history: Sequence[AliasChange], moment: datetime) -> AliasCha
 
 def _check_refit(version: ModelVersion, parent: ModelVersion, report: ReportSummary | None) -> Verdict:
     if report is None:
-        return Verdict(False, f"{version.ref} is a refit of {parent.ref}, which has no gate report")
+        reason = f"{version.ref} is a refit of {parent.ref}, which has no gate report"
+        return Verdict(False, reason, _gate_command(parent))
     fits = check_report(parent.name, parent.package_digest, report)
     if not fits.allowed:
         return fits
@@ -140,3 +141,7 @@ def _check_refit(version: ModelVersion, parent: ModelVersion, report: ReportSumm
     if version.verification is None:
         return Verdict(False, f"golden requests of {version.ref} were not replayed yet")
     return ALLOWED
+
+
+def _gate_command(version: ModelVersion) -> str:
+    return f"paddock models gate {version.ref} --rows DATASET --label COLUMN"

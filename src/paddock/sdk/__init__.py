@@ -12,7 +12,7 @@ It is opened at the first call.
 
 from paddock.sdk.ambient import connect, current_store, disconnect
 from paddock.sdk.datasets import Dataset, add_dataset, dataset
-from paddock.sdk.models import promote, rollback
+from paddock.sdk.models import gate, promote, rollback
 from paddock.sdk.rollouts import rollout, withdraw
 from paddock.sdk.runs import ActiveRun, active_run, run
 
@@ -25,6 +25,7 @@ __all__ = [
     "current_store",
     "dataset",
     "disconnect",
+    "gate",
     "promote",
     "rollback",
     "rollout",

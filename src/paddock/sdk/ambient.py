@@ -3,12 +3,10 @@
 import atexit
 import os
 import threading
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paddock.app import App, open_app
+from paddock.app import App, open_app, read_file_settings
 from paddock.kernel.errors import InvalidSettings
 from paddock.kernel.settings import Settings, resolve_settings
 from paddock.sdk.ports import Store
@@ -87,7 +85,7 @@ def _open_named(wanted: str | None) -> Store:
 
     is_store = wanted is not None and not wanted.startswith(_SERVER)
     flags = {"store": wanted} if wanted is not None and is_store else {}
-    settings = resolve_settings(flags, os.environ, _file_settings())
+    settings = resolve_settings(flags, os.environ, read_file_settings(Path("paddock.toml")))
     named = settings.text("uri") if wanted is None else wanted
     if named.startswith(_SERVER):
         return _open_server(named, settings)
@@ -113,19 +111,6 @@ def _check_scheme(named: str, *, is_uri: bool) -> None:
         raise InvalidSettings(
             f"`{named[:200]}` names no store; a store is a folder, `postgresql://...` or a server's `http://...`"
         )
-
-
-def _file_settings() -> Mapping[str, object]:
-    file = Path("paddock.toml")
-    if not file.is_file():
-        return {}
-    try:
-        table = tomllib.loads(file.read_text()).get("settings", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"`paddock.toml` cannot be read: {error}") from error
-    if not isinstance(table, dict):
-        raise InvalidSettings("`settings` in paddock.toml must be a table, `[settings]`")
-    return table
 
 
 def _leave_parent() -> None:

@@ -140,6 +140,14 @@ class EmbeddedModels:
     def get(self, ref: str) -> structs.ModelVersion:
         return _view(self.app.registry.get(ref), structs.ModelVersion)
 
+    def gate(self, ref: ModelVersionRef, *, rows: str, label: str, key: str) -> structs.GateReport:
+        from paddock.app import Exam, hold_gate, read_gates
+        from paddock.models import WorkerPool
+
+        exam = Exam(rows, label, read_gates(Path("paddock.toml"), ref.name))
+        with WorkerPool(self.app.objects) as workers:
+            return _view(hold_gate(self.app, workers, ref, exam, key=key), structs.GateReport)
+
     def promote(self, name: str, request: structs.Promote, *, key: str) -> structs.AliasChange:
         change = self.app.registry.promote(
             ModelVersionRef(name, request.version),

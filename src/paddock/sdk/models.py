@@ -1,4 +1,4 @@
-"""Moving aliases from Python."""
+"""Holding gates and moving aliases from Python."""
 
 from paddock.kernel.names import check_name
 from paddock.kernel.refs import ModelVersionRef
@@ -24,6 +24,18 @@ def promote(
     version = _resolve(models, ref)
     request = structs.Promote(version=version.version, alias=alias, reason=reason)
     return models.promote(version.name, request, key=key)
+
+
+def gate(ref: ModelVersionRef | str, *, rows: str, label: str, key: str = "") -> structs.GateReport:
+    """Hold a version against its gates in paddock.toml of the current folder, and let it stand on the report.
+
+    rows: a dataset version that the model has not seen, `flights@2`; label: its column of 0 and 1.
+    key: an idempotency key. A failed gate is a report with `passed` False. Raises InvalidSettings when no
+    gate is declared, VerificationFailed when golden requests are answered differently, and InvalidInput for
+    rows the version was made from, or when the store is behind a server.
+    """
+    models = current_store().models
+    return models.gate(_resolve(models, ref), rows=rows, label=label, key=key)
 
 
 def rollback(name: str, *, reason: str = "rolled back from Python", key: str = "") -> structs.AliasChange:

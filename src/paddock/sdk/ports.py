@@ -12,6 +12,7 @@ import msgspec
 
 from paddock.kernel.digest import Digest
 from paddock.kernel.ids import RunId
+from paddock.kernel.refs import ModelVersionRef
 from paddock.wire import structs
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ class ModelStore(Protocol):
 
     def get(self, ref: str) -> structs.ModelVersion:
         """Return the version of `delay@7` or `delay@champion`, or the newest one for `delay`."""
+        ...
+
+    def gate(self, ref: ModelVersionRef, *, rows: str, label: str, key: str) -> structs.GateReport:
+        """Hold a version against the gates of paddock.toml in the current folder.
+
+        InvalidInput from a store behind a server: no route runs a model for it.
+        """
         ...
 
     def promote(self, name: str, request: structs.Promote, *, key: str) -> structs.AliasChange: ...

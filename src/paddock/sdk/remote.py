@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from paddock.kernel.clock import Clock, SystemClock
 from paddock.kernel.digest import Digest, digest_chunks
-from paddock.kernel.errors import IntegrityError, NotFound
+from paddock.kernel.errors import IntegrityError, InvalidInput, NotFound
 from paddock.kernel.ids import RunId
-from paddock.kernel.refs import parse_ref, parse_version
+from paddock.kernel.refs import ModelVersionRef, parse_ref, parse_version
 from paddock.sdk.ports import RunRecord
 from paddock.sdk.transport import Transport, address
 from paddock.wire import structs
@@ -163,6 +163,19 @@ class HttpModels:
         if not newest.versions:
             raise NotFound(f"model `{name}` has no version")
         return newest.versions[0]
+
+    def gate(
+        self,
+        ref: ModelVersionRef,
+        *,
+        rows: str,
+        label: str,
+        key: str,  # noqa: ARG002  the port's
+    ) -> structs.GateReport:
+        raise InvalidInput(
+            f"the gate of {ref} is held beside the store, where its model is run, and not through a server",
+            hint=f"paddock models gate {ref} --rows {rows} --label {label}",
+        )
 
     def promote(self, name: str, request: structs.Promote, *, key: str) -> structs.AliasChange:
         return self.transport.post(

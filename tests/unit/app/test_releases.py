@@ -31,8 +31,10 @@ def app(tmp_path: Path) -> Iterator[App]:
         yield opened
 
 
-def release(app: App, fitted_on: pa.Table, *, refit_of: int = 0, recorded: bool = True) -> ModelVersion:
-    """Register a model of `fitted_on` that names the newest version of dataset `rows`."""
+def release(
+    app: App, fitted_on: pa.Table, *, refit_of: int = 0, datasets: tuple[str, ...] = ("rows",)
+) -> ModelVersion:
+    """Register a model of `fitted_on` that names the newest versions of `datasets`."""
     sample = fitted_on.select(list(FEATURES)).slice(0, 40)
     signature = infer_signature(sample)
     package = build_package(
@@ -45,7 +47,7 @@ def release(app: App, fitted_on: pa.Table, *, refit_of: int = 0, recorded: bool 
         MODEL,
         save_package(app.objects, package),
         refit_of=refit_of,
-        datasets=(app.datasets.get("rows").ref,) if recorded else (),
+        datasets=tuple(app.datasets.get(name).ref for name in datasets),
         recipe=RECIPE,
     )
 
@@ -89,7 +91,29 @@ def test_version_that_came_by_no_rollout_is_asked_about_its_newest_dataset(app):
 def test_version_without_a_dataset_cannot_be_measured_against(app):
     """The error names the version and says how datasets get recorded."""
     app.datasets.add_table("rows", flights(OPENED_AT))
-    version = release(app, flights(OPENED_AT), recorded=False)
+    version = release(app, flights(OPENED_AT), datasets=())
 
     with pytest.raises(NotFound, match=r"delay@1 names no dataset"):
+        release_of(app, version, MODEL)
+
+
+def test_release_is_taken_from_the_newest_dataset_with_all_columns(app):
+    """Raw rows read beside the engineered ones are passed over, however new they are."""
+    rows = flights(OPENED_AT)
+    app.datasets.add_table("rows", rows)
+    app.datasets.add_table("raw", pa.table({"text": ["wind 3"]}))
+    version = release(app, rows, datasets=("rows", "raw"))
+
+    found = release_of(app, version, MODEL).profile
+
+    assert found.column("wind").mean == pytest.approx(float(np.mean(rows["wind"].to_numpy())))
+
+
+def test_columns_that_no_dataset_has_are_named(app):
+    """A model of engineered features whose rows were not stored tells which columns are missing."""
+    rows = flights(OPENED_AT)
+    app.datasets.add_table("rows", rows.drop_columns(["wind", "snow"]))
+    version = release(app, rows)
+
+    with pytest.raises(NotFound, match=r"rows@1 lacks `wind`, `snow`"):
         release_of(app, version, MODEL)

@@ -151,6 +151,24 @@ def test_value_that_cannot_work_is_an_error(right, wrong, words):
     assert [problem for problem in problems_of(WHOLE.replace(right, wrong, 1)) if problem.startswith(words)]
 
 
+@pytest.mark.parametrize("ref", ["delay@2", "delay@challenger"])
+def test_endpoint_follows_the_champion_only(ref):
+    """The loop moves the champion: an endpoint of anything else is refused, with the command for it."""
+    (problem,) = problems_of(WHOLE.replace("delay@champion", ref))
+
+    assert problem == (
+        f"[endpoint.delay]: `model` is `{ref}`, but a declared endpoint follows `delay@champion`; "
+        f"to serve `{ref}` as it is, use `paddock serve {ref}`"
+    )
+
+
+def test_endpoint_names_the_alias_it_follows():
+    """A model without an alias is refused too: which version answers is never guessed."""
+    (problem,) = problems_of(WHOLE.replace("delay@champion", "delay"))
+
+    assert problem == "[endpoint.delay]: `model` is `delay`, but a declared endpoint follows `delay@champion`"
+
+
 def test_all_faults_are_told_at_once():
     """One error holds every fault of the file."""
     text = WHOLE.replace("margin", "margn").replace("window", "windo").replace('"train"', '"trains"')

@@ -93,6 +93,7 @@ def give_labelled_rows(shop, days=4):
 def test_trainer_that_fails_ends_its_rollout(shop):
     """A failed training is refused with its cause after one try, and tried again after the cooldown only."""
     give_labelled_rows(shop)
+    feed(shop, 1, 30, at=OPENED_AT + 4 * DAY)  # to judge the second candidate on
     trainer = BrokenTrainer()
     loop = shop.make_loop(trainer=trainer, retrain=RETRAIN)
 
@@ -122,6 +123,36 @@ def test_trainer_that_is_not_there_is_waited_for(shop):
 
     assert trainer.asked == 2
     assert shop.automation.find_open("delay").phase == "training"
+
+
+@pytest.mark.parametrize(
+    ("days", "has_labels"),
+    [
+        pytest.param((), True, id="no rows"),
+        pytest.param((0, 1, 2, 3), False, id="no labels"),
+        pytest.param((0, 1), True, id="nothing to judge on"),
+        pytest.param((2,), True, id="nothing to learn from"),
+    ],
+)
+def test_retraining_waits_for_labelled_rows(shop, days, has_labels):
+    """Without rows to learn from or to judge on nothing starts, and no cooldown holds back what follows."""
+    late = []
+    for day in days:
+        at = OPENED_AT + day * DAY
+        late += shop.answer(at, [1] * 30, scores(30))
+        if has_labels:
+            shop.label(late[-30:], labels(30), at + HOUR)
+    shop.clock.move_to(OPENED_AT + 4 * DAY)
+    trainer = BrokenTrainer()
+    loop = shop.make_loop(trainer=trainer, retrain=RETRAIN)
+
+    assert loop.tick() is None
+    assert shop.decisions() == ()
+    give_labelled_rows(shop)
+    pass_time(shop)
+    loop.tick()
+
+    assert trainer.asked == 1
 
 
 @pytest.mark.parametrize("ref", ["delay@1", "cancel@3"])
@@ -273,6 +304,22 @@ def test_good_candidate_goes_all_the_way(shop):
     assert "200 predictions" not in shop.decisions()[-1].words
 
 
+@pytest.mark.parametrize("step", [0, 1])
+def test_canary_whose_worker_always_dies_is_taken_back(shop, step):
+    """A candidate all of whose rows the champion had to answer does not become champion."""
+    shop.start("canary", candidate=shop.version(), step=step)
+    feed(shop, 1, 1200)
+    pass_time(shop)
+
+    assert shop.make_loop(spec=msgspec.structs.replace(ROLLOUT, labelled_rows=0)).tick() is None
+
+    expected = (240, 600)[step]
+    decision = shop.decisions()[-1]
+    assert decision.kind == "candidate_rolled_back"
+    assert f"The reason: answered 0 of about {expected} rows of its share" in decision.words
+    assert decision.evidence["candidate_rows"] == 0
+
+
 def start_bad_canary(shop):
     shop.start("canary", candidate=shop.version())
     feed(shop, 1, 300)
@@ -320,6 +367,7 @@ def test_person_who_is_faster_than_the_promotion_wins(shop):
     shop.start("canary", candidate=shop.version(), step=1)
     other = shop.version()
     feed(shop, 1, 300)
+    feed(shop, 2, 300, at=shop.clock.now() + HOUR / 4)
     pass_time(shop)
     shop.traffic = HastyPerson()
     shop.traffic.hasty = lambda: shop.promote(other, reason="urgent fix")
@@ -339,6 +387,7 @@ def test_candidate_found_faulty_meanwhile_is_taken_back(shop):
     shop.start("canary", candidate=shop.version(), step=1)
     shop.app.registry.record_verification("delay@2", passed=False, cause="answers differ by up to 0.3")
     feed(shop, 1, 300)
+    feed(shop, 2, 300, at=shop.clock.now() + HOUR / 4)
     pass_time(shop)
 
     assert shop.loop.tick() is None
@@ -377,6 +426,7 @@ def raise_quality_alarm(shop, version):
 @pytest.mark.parametrize(("version", "starts"), [(1, True), (2, False)])
 def test_alarm_about_another_version_starts_nothing(shop, version, starts):
     """A champion is not retrained for what another version has answered."""
+    give_labelled_rows(shop, days=5)
     raise_quality_alarm(shop, version)
     loop = shop.make_loop(retrain=msgspec.structs.replace(RETRAIN, when=("quality",)))
 
@@ -389,6 +439,7 @@ def test_alarm_about_another_version_starts_nothing(shop, version, starts):
 
 def test_cooldown_counts_from_the_last_start(shop):
     """An alarm that still stands starts no second retraining within the cooldown."""
+    give_labelled_rows(shop, days=5)
     raise_quality_alarm(shop, 1)
     loop = shop.make_loop(retrain=msgspec.structs.replace(RETRAIN, when=("quality",)))
 

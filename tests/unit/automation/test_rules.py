@@ -179,7 +179,7 @@ def canary(**given):
     """Return evidence of a first step that has held, with a candidate like the champion."""
     fields = {
         "rows": 400,
-        "candidate_rows": 80,
+        "candidate_rows": 200,
         "elapsed": timedelta(hours=2),
         "candidate": auc(),
         "champion": auc(error=0.04, positives=160, negatives=160),
@@ -220,6 +220,36 @@ def test_canary(step, given, state):
     assert judge_canary(ROLLOUT, step, canary(**given)).state == state
 
 
+@pytest.mark.parametrize(
+    ("step", "rows", "answered", "state", "words"),
+    [
+        pytest.param(0, 4700, 3, "fail", "answered 3 of about 470 rows of its share", id="first step"),
+        pytest.param(1, 940, 3, "fail", "answered 3 of about 470 rows of its share", id="later step"),
+        pytest.param(1, 2000, 0, "fail", "answered 0 of about 1,000 rows of its share", id="none of many"),
+        pytest.param(1, 400, 99, "fail", "answered 99 of about 200 rows of its share", id="just too few"),
+        pytest.param(1, 400, 100, "pass", "held for 400 more rows", id="half of its share"),
+        pytest.param(1, 398, 1, "pass", "held for 398 more rows", id="too few expected to tell"),
+        pytest.param(2, 400, 99, "fail", "answered 99 of about 200 rows of its share", id="last share stays"),
+        pytest.param(
+            0, 400, 0, "wait", "no answer of the candidate to about 40 rows of its share", id="none of few"
+        ),
+        pytest.param(1, 99, 0, "wait", "99 of 100 rows", id="not held yet"),
+    ],
+)
+def test_canary_that_does_not_answer_its_share_is_not_promoted(step, rows, answered, state, words):
+    """The champion steps in for a dead candidate: a step without its answers waits or fails, never passes."""
+    verdict = judge_canary(ROLLOUT, step, canary(rows=rows, candidate_rows=answered))
+
+    assert (verdict.state, verdict.words) == (state, words)
+
+
+def test_canary_without_a_share_is_not_asked_for_answers():
+    """When no share is declared any more nobody asks the candidate, so nothing is missing."""
+    spec = msgspec.structs.replace(ROLLOUT, canary=())
+
+    assert judge_canary(spec, 1, canary(candidate_rows=0)).state == "pass"
+
+
 def test_canary_without_labels_goes_on_when_none_are_waited_for():
     """With `labelled_rows = 0` a canary whose labels never come does not wait for ever."""
     spec = msgspec.structs.replace(ROLLOUT, labelled_rows=0)
@@ -251,6 +281,12 @@ def test_canary_without_labels_goes_on_when_none_are_waited_for():
             {"candidate": auc(positives=90, negatives=90), "champion": auc(NAN, NAN, 1, 400)},
             "too few of the champion's labelled rows (401) came in 30 days",
             id="labels of the champion",
+        ),
+        pytest.param(
+            1,
+            {"rows": 100, "candidate_rows": 0},
+            "no answer of the candidate to about 50 rows of its share came in 30 days",
+            id="answers",
         ),
         pytest.param(0, {"rows": 99}, "99 of 100 rows came in 30 days", id="rows"),
         pytest.param(1, {"rows": 99}, "99 of 100 rows came in 30 days", id="rows of a later step"),

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from paddock.kernel.digest import digest_bytes
-from paddock.kernel.errors import IntegrityError
+from paddock.kernel.errors import IntegrityError, InvalidInput
+from paddock.kernel.refs import ModelVersionRef
 from paddock.sdk.remote import HttpStore
 from paddock.sdk.transport import Transport
 from paddock.wire import structs
@@ -43,3 +44,11 @@ def test_other_bytes_are_never_taken_for_the_dataset():
     """Rows that do not have the version's digest are an error, not data."""
     with pytest.raises(IntegrityError, match="is not `flights@1`"):
         store_that_sends(BODY.replace(b"3.5", b"9.5")).datasets.read(VERSION)
+
+
+def test_a_gate_is_not_held_through_a_server():
+    """The error says where it is held instead, and by which command."""
+    with pytest.raises(InvalidInput, match="the gate of delay@7 is held beside the store") as refused:
+        store_that_sends(b"").models.gate(ModelVersionRef("delay", 7), rows="flights@2", label="late", key="")
+
+    assert refused.value.hint == "paddock models gate delay@7 --rows flights@2 --label late"

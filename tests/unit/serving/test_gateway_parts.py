@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from paddock.kernel.digest import digest_bytes
 from paddock.kernel.errors import Conflict, InvalidInput, InvalidSettings, NotFound
-from paddock.kernel.refusals import DuplicateKey
+from paddock.kernel.refusals import DuplicateKey, RequestRefused
 from paddock.serving import EndpointConfig, GatewayOptions, GatewayState, Route, read_config
-from paddock.serving.gateway.messages import decode_infer
+from paddock.serving.gateway.messages import check_outputs, decode_infer
 from paddock.serving.gateway.options import format_arguments, parse_arguments
 from paddock.serving.publishing import publish
 from paddock.serving.state import write_config
@@ -105,3 +105,25 @@ def test_duplicate_keys_are_found(body):
     """A key that stands twice is found wherever it stands, however its value is written."""
     with pytest.raises(DuplicateKey):
         decode_infer(body)
+
+
+KNOWN = ("probability", "paddock.prediction_id")
+
+
+@pytest.mark.parametrize("asked", [None, [], ["probability"], ["paddock.prediction_id", "probability"]])
+def test_known_outputs_may_be_asked_for(asked):
+    """A request may name any of the outputs there are, or none."""
+    body = {"inputs": []} | ({} if asked is None else {"outputs": [{"name": name} for name in asked]})
+
+    check_outputs(decode_infer(json.dumps(body).encode()), KNOWN)
+
+
+def test_unknown_output_is_refused():
+    """An output that does not exist is named, beside those that do."""
+    request = decode_infer(b'{"inputs":[],"outputs":[{"name":"probability"},{"name":"nope"},{"name":"no"}]}')
+
+    with pytest.raises(RequestRefused, match=r"`nope`; there are `probability`, `paddock.pred") as caught:
+        check_outputs(request, KNOWN)
+
+    assert caught.value.http_status == 400
+    assert caught.value.problems == ("there is no output `nope`", "there is no output `no`")

@@ -34,6 +34,7 @@ from paddock.serving.gateway.messages import (
     InferRequest,
     LabelAnswer,
     RequestedOutput,
+    check_outputs,
     decode_index,
     decode_infer,
     decode_labels,
@@ -140,6 +141,7 @@ class GatewayApp:
             model = live.config.model
             output = live.find(version).manifest.signature.output
             request = decode_infer(await body.read(parts.options.max_body_bytes))
+            check_outputs(request, (output.name, PREDICTION_ID, MODEL_VERSION))
             rows = check_request(request, most_rows=parts.options.max_batch_rows, now=parts.now())
             self._in_flight += 1
             live.acquire()
@@ -202,4 +204,4 @@ def _compose(model: str, output: str, request: InferRequest, answered: Answered)
 
 def _select(outputs: Sequence[AnswerTensor], wanted: Sequence[RequestedOutput]) -> list[AnswerTensor]:
     by_name = {tensor.name: tensor for tensor in outputs}
-    return [by_name[one.name] for one in wanted if one.name in by_name]
+    return [by_name[one.name] for one in wanted]

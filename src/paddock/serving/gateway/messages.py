@@ -69,6 +69,7 @@ class LabelAnswer(msgspec.Struct):
 
 # datatypes whose values are no texts; a text among them is refused later, whatever its colons
 _COLONLESS = frozenset(("FP64", "FP32", "INT64", "INT32", "BOOL"))
+_MOST_FAULTS = 50
 _INFER = msgspec.json.Decoder(InferRequest)
 _LABELS = msgspec.json.Decoder(LabelRequest)
 _INDEX = msgspec.json.Decoder(IndexRequest)
@@ -85,6 +86,19 @@ def decode_infer(body: bytes) -> InferRequest:
     if b"\\" in body or body.count(b":") != _count_colons(request):
         _check_keys(body)
     return request
+
+
+def check_outputs(request: InferRequest, known: Sequence[str]) -> None:
+    """Raise RequestRefused when the request asks for outputs that are not among `known`."""
+    if request.outputs is UNSET:
+        return
+    unknown = [one.name[:80] for one in request.outputs if one.name not in known]
+    if unknown:
+        there = ", ".join(f"`{name}`" for name in known)
+        raise RequestRefused(
+            f"there is no output `{unknown[0]}`; there are {there}",
+            problems=tuple(f"there is no output `{name}`" for name in unknown[:_MOST_FAULTS]),
+        )
 
 
 def decode_labels(body: bytes) -> LabelRequest:
