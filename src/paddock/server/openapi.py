@@ -107,7 +107,11 @@ def _ref(kind: type[msgspec.Struct]) -> Json:
 
 
 def _any_value(kind: type) -> dict[str, Json]:
-    """Return the schema of what may be any JSON value, such as the data of an event."""
+    """Return the schema of what may be any JSON value, such as the data of an event.
+
+    Raises NotImplementedError for other types, which msgspec asks of this hook: a struct without a schema
+    then fails where the document is made.
+    """
     if kind is object:
         return {"description": "Any JSON value"}
     raise NotImplementedError(f"{kind} has no JSON schema")

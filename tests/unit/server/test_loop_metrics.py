@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from loop_shop import draft
 from prometheus_client.parser import text_string_to_metric_families
 
 from paddock.app import App, open_app
@@ -16,7 +17,6 @@ from paddock.automation.records import Words
 from paddock.datasets import profile_table
 from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.errors import Unavailable
-from paddock.kernel.ids import RolloutId
 from paddock.kernel.settings import resolve_settings
 from paddock.monitoring import LabelSpec, MonitorSpec, Window
 from paddock.server import LoopMetrics
@@ -96,23 +96,8 @@ def judge(app: App, clock: SimulatedClock, day: int, table: pa.Table, monitor: s
 
 
 def open_rollout(app: App) -> Rollout:
-    draft = Rollout(
-        rollout_id=RolloutId(""),
-        endpoint="delay",
-        model="delay",
-        origin="submitted",
-        trigger="handed in",
-        champion=1,
-        candidate=2,
-        gated=2,
-        phase="verifying",
-        step=0,
-        fit_before=APRIL,
-        gate_until=APRIL,
-        started_at=APRIL,
-        phase_started_at=APRIL,
-    )
-    return app.automation.open_rollout(draft, "candidate_submitted", Words("handed in"))
+    handed_in = draft(fit_before=APRIL, gate_until=APRIL)
+    return app.automation.open_rollout(handed_in, "candidate_submitted", Words("handed in"))
 
 
 def test_store_with_nothing_in_it_has_zeros_and_no_made_up_values(app: App):

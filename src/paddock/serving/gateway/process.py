@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 import uvicorn
@@ -109,15 +109,19 @@ def _now() -> int:
 
 
 async def _follow(watcher: ConfigWatcher) -> None:
-    await watcher.start()
+    await _keep_going(watcher.start)
     gc.collect()
     gc.freeze()  # what is loaded now stays; later collections need not look at it
     while True:
-        try:
-            await watcher.follow()
-        except Exception:  # noqa: BLE001 - what is served goes on being served, and the next config is heard of
-            _LOG.exception("config.following_failed")
-            await asyncio.sleep(_FOLLOW_AGAIN_S)
+        await _keep_going(watcher.follow)
+        await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+
+async def _keep_going(step: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await step()
+    except Exception:  # noqa: BLE001 - what is served goes on being served, and the next config is heard of
+        _LOG.exception("config.following_failed")
 
 
 def _uvicorn_config(app: GatewayApp, options: GatewayOptions) -> uvicorn.Config:

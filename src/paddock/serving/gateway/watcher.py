@@ -72,6 +72,11 @@ class ConfigWatcher:
             level = logging.INFO if isinstance(error, NotFound) and config is None else logging.ERROR
             _LOG.log(level, "config.refused", extra={"reason": str(error)})
             return self._served.current is not None and self._served.current.config == config
+        except Exception as error:
+            # whoever waits for this config must hear that it will not come
+            words = f"the gateway failed on it: {type(error).__name__}; its log says more"
+            self.status = ConfigStatus(config.generation if config else 0, words)
+            raise
         self.status = ConfigStatus()
         return True
 
