@@ -58,9 +58,10 @@ class ShadowEvidence:
 
 @dataclass(frozen=True, slots=True)
 class CanaryEvidence:
-    """What both answered since the step began; measured on the rows whose labels are there.
+    """What both answered, measured on the rows whose labels are there.
 
-    candidate_rows: those of `rows` that the candidate itself has answered.
+    rows, candidate_rows: all since the step began, and those of them that the candidate answered.
+    candidate, champion: the first step counts labelled rows of the shadow too.
     """
 
     rows: int
@@ -76,7 +77,11 @@ class CanaryEvidence:
 
     @property
     def standard_error(self) -> float:
-        """Of the difference; the two share no rows, so their variances add."""
+        """Of the difference, as if the two shared no rows: their variances add.
+
+        The rows of a shadow are shared. Two models that err on the same rows differ by less than this says;
+        two that err on opposite ones by up to sqrt(2) times as much.
+        """
         return math.hypot(self.candidate.standard_error, self.champion.standard_error)
 
     @property

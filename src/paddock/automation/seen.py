@@ -48,8 +48,8 @@ def shadow_evidence(rows: pa.Table, elapsed: timedelta) -> ShadowEvidence:
 def canary_evidence(rows: pa.Table, rollout: Rollout, elapsed: timedelta) -> CanaryEvidence:
     """Measure both versions on the labelled rows they have answered; rows: all from `evidence_since`.
 
-    What the candidate answered in shadow counts as its answer too. Both have answered those rows: taking
-    them as different ones makes the standard error of the difference too large, never too small.
+    What the candidate answered in shadow counts as its answer too; see `CanaryEvidence.standard_error` for
+    what follows from both having answered those rows.
     """
     began = pc.greater_equal(rows["event_time"].cast(pa.int64()), to_micros(rollout.phase_started_at))
     step, before = rows.filter(began), rows.filter(pc.invert(began))
