@@ -262,7 +262,7 @@ def _layout(
         f"{title} on labels, with its interval; grey: at release",
         "PSI of the predictions; grey: the limit",
         "Rows with a label, share of those due",
-        "Drift of the features; darker: moved further than is usual",
+        "Drift of the features; stronger color: moved further than is usual",
         "Events",
     )
     axes: dict[str, Json] = {
