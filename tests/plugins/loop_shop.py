@@ -169,6 +169,7 @@ class Shop:
         shadow: int = 0,
         keys: Sequence[str] = (),
         features: Sequence[tuple[str, Iterable[float]]] = (),
+        stage: Stage = Stage.CHAMPION,
     ) -> list[str]:
         """Log one request whose rows have event times one second apart; return the prediction ids."""
         count, answers = len(versions), list(predictions)
@@ -183,7 +184,7 @@ class Shop:
             prediction_ids=b"".join(bytes.fromhex(one) for one in ids),
             event_times=pack(f"<{count}q", *times),
             versions=pack(f"<{count}I", *versions),
-            stages=bytes([Stage.CHAMPION] * count),
+            stages=bytes([stage] * count),
             predictions=pack(f"<{count}d", *answers),
             keys=tuple(keys),
             digests=digest_rows(block, count) if keys else b"",

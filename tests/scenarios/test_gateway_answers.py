@@ -107,6 +107,8 @@ BAD_COLUMNS = [
     ({"carrier": [], "hour": [], "wind": []}, "the request has no rows"),
 ]
 
+NO_TIMES = ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "2013-04-01", "soon"]
+
 
 @pytest.mark.parametrize(("rows", "words"), BAD_COLUMNS)
 def test_fault_of_a_column_is_named(client, rows, words):
@@ -119,6 +121,20 @@ def test_fault_of_a_column_is_named(client, rows, words):
     assert (reply.status, problem["code"]) == (422, "invalid_rows"), problem
     assert words in problem["detail"]
     assert problem["request_id"] == reply.headers["x-request-id"]
+    assert client.status()["log"]["rows"] == before
+
+
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_event_time_nothing_can_have_is_refused(client, text):
+    """A row before 1970, or from the future, is refused with its place and not logged."""
+    before = client.status()["log"]["rows"]
+    rows = {name: values * 2 for name, values in GOOD.items()}
+
+    reply = client.infer(rows, event_time=["2013-04-01T06:00:00Z", text])
+
+    assert (reply.status, reply.json()["code"]) == (422, "invalid_rows")
+    assert "column `paddock.event_time` must hold" in reply.json()["detail"]
+    assert f"but row 1 holds '{text}'" in reply.json()["detail"]
     assert client.status()["log"]["rows"] == before
 
 
@@ -404,10 +420,11 @@ BAD_LABELS = [
     (label_body("[1]"), 400, "got `array` - at `$.label[0]`"),
     (label_body("1e999"), 400, "Number out of range - at `$.label[0]`"),
     (label_body("1", "-" + "9" * 400), 400, "Number out of range - at `$.label[1]`"),
-    (label_body("NaN"), 400, "the body is not JSON"),
-    (label_body("Infinity"), 400, "the body is not JSON"),
+    (label_body("NaN"), 400, "the body is not JSON: `NaN` at byte"),
+    (label_body("Infinity"), 400, "the body is not JSON: `Infinity` at byte"),
     (label_body("1", prediction_id="x"), 422, "column `prediction_id` is wrong in row 0: `x` is not an id"),
     (label_body("1", times='"2013-04-08"'), 422, "but row 0 holds '2013-04-08'"),
+    (label_body("1", times='"9999-12-31T00:00:00Z"'), 422, "but row 0 holds '9999-12-31T00:00:00Z'"),
     (label_body("1", times='"", ""'), 422, "`prediction_id` has 1 rows, `label` 1 and `event_time` 2"),
     (label_body(), 422, "at least one"),
     (label_body(*["1"] * 501), 413, "the request has 501 labels; at most 500 are taken at once"),

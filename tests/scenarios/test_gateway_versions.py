@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gateway_kit import Client, Fleet, infer_body, make_fleet, make_rows, running, wait_until
 
-from paddock.prediction_log import read_predictions
+from paddock.prediction_log import join_labels, read_labels, read_predictions
 from paddock.serving import GatewayOptions, start_gateway
 
 GOOD = {"carrier": ["AA"], "hour": [7], "wind": [3.5]}
@@ -21,7 +21,7 @@ def fleet() -> Fleet:
 
 
 def test_one_version_can_be_asked(fleet, tmp_path):
-    """A request for champion, canary or shadow is answered by that version and logged as its answer."""
+    """A request for champion, canary or shadow is answered by that version, and logged as pinned to it."""
     rows = make_rows(60)
     fleet.publish(tmp_path, {1: 0.5, 2: 0.5})
     with running(tmp_path) as (_, client):
@@ -37,9 +37,27 @@ def test_one_version_can_be_asked(fleet, tmp_path):
 
     logged = read_predictions(tmp_path / "predictions")
     seen = Counter(zip(logged["version"].to_pylist(), logged["stage"].to_pylist(), strict=True))
-    assert seen == {(1, "champion"): 60, (2, "canary"): 61}
+    assert seen == {(1, "pinned"): 60, (2, "pinned"): 61}
     assert of_shadow.versions == [2]
     assert set(logged["shadow_version"].to_pylist()) == {0}
+
+
+def test_pinned_row_can_be_labelled(fleet, tmp_path):
+    """A label of a row that was asked of one version stands beside it, as with any other."""
+    fleet.publish(tmp_path, {1: 1.0}, shadow=2)
+
+    with running(tmp_path) as (_, client):
+        (pinned,) = client.ask("POST", "/v2/models/delay/versions/1/infer", infer_body(GOOD)).ids
+        client.infer(GOOD)
+        label = {"prediction_id": [pinned], "label": [1], "event_time": []}
+        assert client.ask("POST", "/v2/models/delay/labels", label).json() == {"accepted": 1}
+
+    folder = tmp_path / "predictions"
+    joined = join_labels(read_predictions(folder), read_labels(folder)).table
+    assert joined.select(["stage", "label"]).to_pylist() == [
+        {"stage": "pinned", "label": 1.0},
+        {"stage": "champion", "label": None},
+    ]
 
 
 def test_version_that_is_not_served_is_404(fleet, tmp_path):

@@ -13,6 +13,7 @@ from paddock.kernel.clock import to_micros
 from paddock.prediction_log import (
     FIXED_COLUMNS,
     LogCursor,
+    Stage,
     join_labels,
     read_labels,
     read_predictions,
@@ -26,7 +27,8 @@ class LiveRows:
 
     One row is about 100 bytes here. Features are read from the log for the windows that need them.
     What is returned depends on the times asked for and on nothing else: rows in order of event time
-    and key, labels only when they were true by `until`.
+    and key, labels only when they were true by `until`. Rows that were asked of one version are left out:
+    the traffic split did not give them to it, so they say nothing about the traffic.
     """
 
     folder: Path
@@ -55,7 +57,8 @@ class LiveRows:
 
     def _with_labels(self, rows: pa.Table, since: datetime, until: datetime) -> pa.Table:
         labels = read_labels(self.folder, since=since, until=until + _ONE_MICRO)
-        joined = join_labels(rows, labels).table
+        traffic = rows.filter(pc.not_equal(rows["stage"], _PINNED))
+        joined = join_labels(traffic, labels).table
         return joined.sort_by([("event_time", "ascending"), ("idempotency_key", "ascending")])
 
     def _inside(self, since: datetime, end: datetime) -> pa.Table:
@@ -72,6 +75,7 @@ class LiveRows:
             self._tables.append(table.select(_NO_ROWS.column_names))
 
 
+_PINNED = Stage.PINNED.name.lower()
 _ONE_MICRO = timedelta(microseconds=1)
 _NO_ROWS = pa.schema(
     [

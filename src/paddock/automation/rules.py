@@ -10,7 +10,7 @@ from croniter import croniter
 from paddock.automation.records import Json, Rollout, StageVerdict, Trigger
 from paddock.automation.specs import RetrainSpec
 from paddock.evaluation import AucEstimate
-from paddock.kernel.durations import parse_duration
+from paddock.kernel.durations import describe_duration, parse_duration
 from paddock.kernel.errors import InvalidInput
 from paddock.serving import RolloutSpec
 
@@ -61,7 +61,8 @@ class CanaryEvidence:
     """What both answered, measured on the rows whose labels are there.
 
     rows, candidate_rows: all since the step began, and those of them that the candidate answered.
-    candidate, champion: the first step counts labelled rows of the shadow too.
+    candidate, champion: the first step counts labelled rows of the shadow too, which both have answered.
+    standard_error: of the difference; it knows which rows are shared. NaN while one cannot be measured.
     """
 
     rows: int
@@ -69,20 +70,12 @@ class CanaryEvidence:
     elapsed: timedelta
     candidate: AucEstimate
     champion: AucEstimate
+    standard_error: float
 
     @property
     def difference(self) -> float:
         """Candidate minus champion; NaN while one of them cannot be measured."""
         return self.candidate.value - self.champion.value
-
-    @property
-    def standard_error(self) -> float:
-        """Of the difference, as if the two shared no rows: their variances add.
-
-        The rows of a shadow are shared. Two models that err on the same rows differ by less than this says;
-        two that err on opposite ones by up to sqrt(2) times as much.
-        """
-        return math.hypot(self.candidate.standard_error, self.champion.standard_error)
 
     @property
     def is_measurable(self) -> bool:
@@ -136,7 +129,7 @@ def decide_trigger(spec: RetrainSpec, seen: TriggerEvidence) -> Trigger | None:
     for when in spec.when:
         kind, _, expression = when.partition(":")
         if kind == "cron" and is_cron_due(expression.strip(), seen.last_started_at, seen.now):
-            return Trigger("cron", f"Schedule `{expression.strip()}`: {new.days} days of new labels")
+            return Trigger("cron", f"Schedule `{expression.strip()}`: {describe_duration(new)} of new labels")
     return None
 
 
@@ -259,7 +252,7 @@ def _wait(spec: RolloutSpec, elapsed: timedelta, missing: str, evidence: Mapping
     """Return that `missing` is waited for, or that it is no longer."""
     if elapsed < parse_duration(spec.give_up_after):
         return StageVerdict("wait", missing, evidence)
-    return StageVerdict("fail", f"{missing} came in {_span(elapsed)}", evidence)
+    return StageVerdict("fail", f"{missing} came in {describe_duration(elapsed)}", evidence)
 
 
 def _missing_labels(spec: RolloutSpec, seen: CanaryEvidence) -> str:
@@ -269,11 +262,6 @@ def _missing_labels(spec: RolloutSpec, seen: CanaryEvidence) -> str:
     if fewest < MIN_CLASS_ROWS:
         return f"{fewest} of {MIN_CLASS_ROWS} candidate rows of the rarer label"
     return f"too few of the champion's labelled rows ({seen.champion.rows:,})"
-
-
-def _span(elapsed: timedelta) -> str:
-    days, hours = elapsed.days, elapsed // timedelta(hours=1)
-    return f"{days} days" if days > 1 else f"{hours} hours"
 
 
 def _canary_words(seen: CanaryEvidence) -> str:

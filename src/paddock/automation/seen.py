@@ -3,15 +3,18 @@
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from paddock.automation.live import column, labelled
 from paddock.automation.records import Exposure, Rollout, StageVerdict
 from paddock.automation.rules import CanaryEvidence, ShadowEvidence, judge_canary, judge_shadow
-from paddock.evaluation import AucEstimate, estimate_auc
+from paddock.evaluation import estimate_auc_difference
 from paddock.kernel.clock import to_micros
 from paddock.serving import RolloutSpec
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def evidence_since(rollout: Rollout) -> datetime:
@@ -48,20 +51,18 @@ def shadow_evidence(rows: pa.Table, elapsed: timedelta) -> ShadowEvidence:
 def canary_evidence(rows: pa.Table, rollout: Rollout, elapsed: timedelta) -> CanaryEvidence:
     """Measure both versions on the labelled rows they have answered; rows: all from `evidence_since`.
 
-    What the candidate answered in shadow counts as its answer too; see `CanaryEvidence.standard_error` for
-    what follows from both having answered those rows.
+    What the candidate answered in shadow counts as its answer too; those rows both have answered.
     """
-    began = pc.greater_equal(rows["event_time"].cast(pa.int64()), to_micros(rollout.phase_started_at))
-    step, before = rows.filter(began), rows.filter(pc.invert(began))
-    shadowed = before.filter(pc.equal(before["shadow_version"], rollout.candidate))
-    own = step.filter(pc.equal(step["version"], rollout.candidate))
-    others = step.filter(pc.equal(step["version"], rollout.champion))
+    step = _in_step(rows, rollout)
+    known = labelled(rows)
+    found = estimate_auc_difference(column(known, "label"), *_answers(known, rollout))
     return CanaryEvidence(
-        rows=step.num_rows,
-        candidate_rows=own.num_rows,
+        rows=int(step.sum()),
+        candidate_rows=int((step & (column(rows, "version") == rollout.candidate)).sum()),
         elapsed=elapsed,
-        candidate=_quality((own, "prediction"), (shadowed, "shadow_prediction")),
-        champion=_quality((others, "prediction"), (shadowed, "prediction")),
+        candidate=found.first,
+        champion=found.second,
+        standard_error=found.standard_error,
     )
 
 
@@ -74,10 +75,18 @@ def measure_exposure(rows: pa.Table, candidate: int, at: datetime) -> Exposure:
     return Exposure(answered.num_rows, at - first)
 
 
-def _quality(*answers: tuple[pa.Table, str]) -> AucEstimate:
-    """Estimate the AUC of labelled answers; answers: tables, each with the column its scores are in."""
-    known = [(labelled(rows), name) for rows, name in answers]
-    labels = np.concatenate([column(rows, "label") for rows, _ in known])
-    scores = np.concatenate([column(rows, name) for rows, name in known])
-    is_answered = np.isfinite(scores)
-    return estimate_auc(labels[is_answered], scores[is_answered])
+def _in_step(rows: pa.Table, rollout: Rollout) -> npt.NDArray[np.bool_]:
+    """Tell which rows came since the canary step began; the others are those of the shadow."""
+    micros = rows["event_time"].cast(pa.int64()).to_numpy()
+    return np.asarray(micros >= to_micros(rollout.phase_started_at))
+
+
+def _answers(rows: pa.Table, rollout: Rollout) -> tuple[FloatArray, FloatArray]:
+    """Return what the candidate and the champion answered to each row, NaN where it has no answer."""
+    step, version = _in_step(rows, rollout), column(rows, "version")
+    given, unseen = column(rows, "prediction"), column(rows, "shadow_prediction")
+    shadowed = ~step & (column(rows, "shadow_version") == rollout.candidate)
+    own, others = step & (version == rollout.candidate), step & (version == rollout.champion)
+    candidate = np.select([own & np.isfinite(given), shadowed & np.isfinite(unseen)], [given, unseen], np.nan)
+    champion = np.where((others | shadowed) & np.isfinite(given), given, np.nan)
+    return candidate, champion

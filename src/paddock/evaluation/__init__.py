@@ -15,7 +15,7 @@ from paddock.evaluation.compare import (
     measure,
     measure_pair,
 )
-from paddock.evaluation.delong import AucEstimate, estimate_auc
+from paddock.evaluation.delong import AucDifference, AucEstimate, estimate_auc, estimate_auc_difference
 from paddock.evaluation.metrics import METRICS, accuracy, brier, f1, log_loss, roc_auc
 from paddock.evaluation.records import (
     LOWER_IS_BETTER,
@@ -50,6 +50,7 @@ __all__ = [
     "METRICS",
     "METRIC_TITLES",
     "REPORT_FORMAT",
+    "AucDifference",
     "AucEstimate",
     "Comparison",
     "Evaluation",
@@ -74,6 +75,7 @@ __all__ = [
     "describe_gate",
     "encode_report",
     "estimate_auc",
+    "estimate_auc_difference",
     "f1",
     "find_report_summary",
     "format_figure",

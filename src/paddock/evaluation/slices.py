@@ -12,6 +12,7 @@ from paddock.evaluation.metrics import FloatArray
 from paddock.evaluation.records import Measured, SliceMeasured, SliceSpec
 from paddock.kernel.errors import InvalidInput, LimitExceeded
 from paddock.kernel.names import nearest
+from paddock.kernel.wording import count_of
 
 MISSING = "(missing)"
 MAX_SLICE_VALUES = 1_000
@@ -111,7 +112,7 @@ def measure_slices(
 
 
 def _too_small(metric: str, spec: SliceSpec, value: str, count: int, *, has_champion: bool) -> SliceMeasured:
-    nothing = Measured(metric, count, reason=f"{count:,} rows, {spec.min_rows:,} are needed")
+    nothing = Measured(metric, count, reason=f"{count_of(count, 'row')}, {spec.min_rows:,} are needed")
     return SliceMeasured(spec.column, value, count, nothing, nothing if has_champion else None)
 
 

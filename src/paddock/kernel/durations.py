@@ -4,9 +4,11 @@ import re
 from datetime import timedelta
 
 from paddock.kernel.errors import InvalidInput
+from paddock.kernel.wording import count_of
 
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_WORDS = (("day", "d"), ("hour", "h"), ("minute", "m"))
 
 
 def is_duration(text: str) -> bool:
@@ -30,3 +32,16 @@ def parse_duration(text: str) -> timedelta:
             f"`{text[:40]}` is not a duration; write a number and s, m, h, d or w, such as `7d`"
         )
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def describe_duration(span: timedelta) -> str:
+    """Return a time in whole units for people, in the largest one of which there are two or more.
+
+    >>> describe_duration(timedelta(days=1, hours=6)), describe_duration(timedelta(seconds=61))
+    ('30 hours', '61 seconds')
+    """
+    seconds = span // timedelta(seconds=1)
+    for word, unit in _WORDS:
+        if seconds >= 2 * _SECONDS[unit]:
+            return count_of(seconds // _SECONDS[unit], word)
+    return count_of(seconds, "second")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from paddock.kernel.errors import InvalidInput
+from paddock.kernel.wording import with_article
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -20,7 +21,7 @@ def check_name(kind: str, name: str) -> str:
     if _NAME.fullmatch(name):
         return name
     raise InvalidInput(
-        f"`{name[:80]}` cannot name a {kind}; use letters, digits, `.`, `_` and `-`, "
+        f"`{name[:80]}` cannot name {with_article(kind)}; use letters, digits, `.`, `_` and `-`, "
         "at most 128, starting with a letter or a digit"
     )
 

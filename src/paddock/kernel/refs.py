@@ -65,3 +65,13 @@ def parse_version(kind: str, text: str) -> int:
     if text.isdecimal() and text.isascii() and 0 < len(text) < 10 and int(text) > 0:
         return int(text)
     raise InvalidInput(f"`{text[:40]}` is not a {kind} version; a version is a positive whole number")
+
+
+def refuse_unnamed(kind: str, name: str, latest: int, *, hint: str) -> InvalidInput:
+    """Return the error for a ref that must name a version and names none; versions are 1 to `latest`.
+
+    >>> refuse_unnamed("model", "delay", 7, hint="").message
+    '`delay` names no version of the model; there are 1 to 7'
+    """
+    there = "there is only 1" if latest == 1 else f"there are 1 to {latest}"
+    return InvalidInput(f"`{name}` names no version of the {kind}; {there}", hint=hint)

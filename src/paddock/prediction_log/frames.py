@@ -3,15 +3,13 @@
 Only here are offsets and checksums known; no file is touched. See docs/formats/prediction-log.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
 
 from paddock.kernel.errors import IntegrityError, StoreTooNew
-
-FORMAT_VERSION = 1
 
 _SEGMENT = Struct("<8sHHIQQqq12xI")
 _SEGMENT_MAGIC = b"PADLOG\r\n"
@@ -26,6 +24,10 @@ FRAME_HEADER_BYTES = _FRAME.size
 class SegmentKind(IntEnum):
     PREDICTIONS = 1
     LABELS = 2
+
+
+# what is written, and the newest that is read; predictions of format 1 have no stage `pinned`
+FORMATS: Mapping[int, int] = {SegmentKind.PREDICTIONS: 2, SegmentKind.LABELS: 1}
 
 
 class Extent(NamedTuple):
@@ -71,7 +73,8 @@ ALL_TIMES = EventRange()
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
-    body = _SEGMENT.pack(_SEGMENT_MAGIC, FORMAT_VERSION, header.kind, header.number, *header.previous, 0)
+    version = FORMATS[header.kind]
+    body = _SEGMENT.pack(_SEGMENT_MAGIC, version, header.kind, header.number, *header.previous, 0)
     return body[:-4] + crc32(body[:-4]).to_bytes(4, "little")
 
 
@@ -85,9 +88,10 @@ def decode_segment_header(body: bytes, segment: str) -> SegmentHeader | None:
     magic, version, kind, number, *extent, checksum = _SEGMENT.unpack_from(body)
     if magic != _SEGMENT_MAGIC or checksum != crc32(body[: SEGMENT_HEADER_BYTES - 4]):
         return None
-    if version > FORMAT_VERSION:
+    newest = FORMATS.get(kind, 0)
+    if version > newest:
         raise StoreTooNew(
-            f"segment `{segment}` has format {version}; this Paddock reads up to {FORMAT_VERSION}",
+            f"segment `{segment}` has format {version}; this Paddock reads up to {newest}",
             hint="install a newer Paddock",
         )
     return SegmentHeader(SegmentKind(kind), number, Extent(*extent))

@@ -38,12 +38,14 @@ FeatureKind = Literal["number", "boolean", "text"]
 class Stage(IntEnum):
     """By which part of the traffic split a row was answered.
 
-    FALLBACK: the row fell to a canary that could not answer, and the champion did.
+    FALLBACK: the row fell to a canary that could not answer, and the champion did. PINNED: the row was
+    asked of one version and is no part of the traffic: nothing is judged by it.
     """
 
     CHAMPION = 0
     CANARY = 1
     FALLBACK = 2
+    PINNED = 3
 
 
 class FeatureColumn(NamedTuple):

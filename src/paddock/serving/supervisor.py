@@ -191,7 +191,7 @@ class GatewaySupervisor:
                 continue
             if monotonic_s() - started_at > _STEADY_AFTER_S:
                 backoff_s = _FIRST_BACKOFF_S
-            _LOG.error("gateway.died", extra={"pid": gateway.pid, "exit_code": gateway.exit_code})
+            _LOG.error("gateway.died", extra=_describe_end(gateway, backoff_s))
             gateway.stop()
             if self._is_stopping.wait(backoff_s):
                 return
@@ -207,7 +207,34 @@ class GatewaySupervisor:
         with self._lock:
             self._gateway = start_gateway(options)
         self.restarts += 1
-        _LOG.warning("gateway.restarted", extra={"pid": self._gateway.pid})
+        fields = {"endpoint": options.state.name, "pid": self._gateway.pid}
+        _LOG.warning("gateway.restarted", extra=fields)
+
+
+def _describe_end(gateway: GatewayProcess, restart_in_s: float) -> dict[str, str | int | float | None]:
+    """Return the fields of the event that tells of a gateway's end; its folder has the endpoint's name."""
+    code = gateway.exit_code or 0
+    if code < 0:
+        reason = f"killed by {_name_signal(-code)}"
+    else:
+        reason = _last_error(GatewayState(gateway.options.state).report_path)
+    return {
+        "endpoint": gateway.options.state.name,
+        "pid": gateway.pid,
+        "exit_code": gateway.exit_code,
+        "reason": reason,
+        "restart_in_s": restart_in_s,
+    }
+
+
+def _name_signal(number: int) -> str:
+    """Return `SIGKILL` for 9; a real-time signal has no name of its own.
+
+    >>> _name_signal(9), _name_signal(40)
+    ('SIGKILL', 'signal 40')
+    """
+    names = {int(each): each.name for each in signal.Signals}
+    return names.get(number, f"signal {number}")
 
 
 class _Status(msgspec.Struct):

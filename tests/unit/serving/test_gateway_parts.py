@@ -1,18 +1,21 @@
-"""Parts of the gateway that need no process: options, state folder, duplicate keys."""
+"""Parts of the gateway that need no process: options, state folder, duplicate keys, event times."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paddock.kernel.clock import to_micros
 from paddock.kernel.digest import digest_bytes
 from paddock.kernel.errors import Conflict, InvalidInput, InvalidSettings, NotFound
-from paddock.kernel.refusals import DuplicateKey, RequestRefused
+from paddock.kernel.refusals import DuplicateKey, MalformedJson, RequestRefused
 from paddock.serving import EndpointConfig, GatewayOptions, GatewayState, Route, read_config
-from paddock.serving.gateway.messages import check_outputs, decode_infer
+from paddock.serving.gateway.messages import check_outputs, decode_infer, decode_labels
 from paddock.serving.gateway.options import format_arguments, parse_arguments
+from paddock.serving.gateway.times import parse_times
 from paddock.serving.publishing import publish
 from paddock.serving.state import write_config
 
@@ -105,6 +108,70 @@ def test_duplicate_keys_are_found(body):
     """A key that stands twice is found wherever it stands, however its value is written."""
     with pytest.raises(DuplicateKey):
         decode_infer(body)
+
+
+def infer_with(number: str) -> bytes:
+    return b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","data":[' + number.encode() + b"]}]}"
+
+
+@pytest.mark.parametrize(("sent", "told"), [("NaN", "NaN"), ("1, NaN", "NaN"), ("-Infinity", "Infinity")])
+def test_number_that_json_does_not_have_is_named(sent, told):
+    """Who sends a bare NaN, as some writers of JSON do, is told that it is none, and what to send instead."""
+    body = infer_with(sent)
+
+    with pytest.raises(MalformedJson) as caught:
+        decode_infer(body)
+
+    place = body.index(told.encode())
+    assert caught.value.message == f"the body is not JSON: `{told}` at byte {place} is no JSON value"
+    assert caught.value.hint == "send null for a missing value"
+
+
+@pytest.mark.parametrize("sent", ["nan", "None", "Na", "1 NaN", '"NaN'])
+def test_other_faults_of_json_are_told_as_they_are(sent):
+    """Null is proposed for a NaN only, where it is the first thing that is wrong."""
+    with pytest.raises(MalformedJson) as caught:
+        decode_infer(infer_with(sent))
+
+    assert caught.value.hint == ""
+
+
+def test_label_that_json_does_not_have_is_left_out():
+    """A label is never null, so that null is not what a NaN among labels is answered with."""
+    with pytest.raises(MalformedJson) as caught:
+        decode_labels(b'{"prediction_id":["a"],"label":[NaN],"event_time":[]}')
+
+    assert caught.value.hint == "leave out a label that is not known yet"
+
+
+NOW = to_micros(datetime(2013, 4, 1, 12, tzinfo=UTC))
+TIMES = [
+    ("1970-01-01T00:00:00Z", True),
+    ("1969-12-31T23:59:59.999999Z", False),
+    ("1970-01-01T00:00:00+00:01", False),
+    ("2013-04-02T12:00:00Z", True),
+    ("2013-04-02T14:00:00+02:00", True),
+    ("2013-04-02T12:00:00.000001Z", False),
+    ("0001-01-01T00:00:00+14:00", False),
+    ("9999-12-31T23:59:59-14:00", False),
+    ("2013-04-01T12:00:00", False),
+    ("2013", False),
+]
+
+
+@pytest.mark.parametrize(("text", "is_taken"), TIMES)
+def test_event_times_lie_between_1970_and_a_day_ahead(text, is_taken):
+    """The ends of the range are in it; a text that is no time, or none within it, is a fault with its row."""
+    faults: list[str] = []
+
+    times = parse_times("at", ["", text], NOW, faults)
+
+    if is_taken:
+        assert (times, faults) == ([NOW, to_micros(datetime.fromisoformat(text))], [])
+    else:
+        assert len(faults) == 1
+        assert faults[0].startswith("column `at` must hold ")
+        assert faults[0].endswith(f"but row 1 holds '{text}'")
 
 
 KNOWN = ("probability", "paddock.prediction_id")

@@ -7,7 +7,7 @@ from paddock.kernel.errors import InvalidInput, InvalidRows, LimitExceeded
 from paddock.kernel.ids import parse_id
 from paddock.prediction_log import LabelRecord
 from paddock.serving.gateway.messages import LabelRequest
-from paddock.serving.gateway.rows import parse_time
+from paddock.serving.gateway.times import parse_times
 
 _MOST_FAULTS = 50
 
@@ -30,7 +30,7 @@ def check_labels(request: LabelRequest, *, most_rows: int, now: int) -> LabelRec
         )
     faults: list[str] = []
     ids = _parse_ids(request.prediction_id, faults)
-    moments = _parse_times(times, now, faults)
+    moments = parse_times("event_time", times, now, faults)
     if faults:
         raise InvalidRows("; ".join(faults[:8]), problems=tuple(faults[:_MOST_FAULTS]))
     return LabelRecord(now, b"".join(ids), pack(f"<{count}d", *request.label), pack(f"<{count}q", *moments))
@@ -44,16 +44,3 @@ def _parse_ids(texts: Sequence[str], faults: list[str]) -> list[bytes]:
         except InvalidInput as error:
             faults.append(f"column `prediction_id` is wrong in row {row}: {error.message}")
     return ids
-
-
-def _parse_times(texts: Sequence[str], now: int, faults: list[str]) -> list[int]:
-    times = []
-    for row, text in enumerate(texts):
-        try:
-            times.append(parse_time(text) if text else now)
-        except ValueError:
-            faults.append(
-                f"column `event_time` must hold RFC 3339 times with an offset, but row {row} holds "
-                f"{text[:60]!r}"
-            )
-    return times

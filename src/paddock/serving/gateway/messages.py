@@ -1,6 +1,7 @@
 """Open Inference Protocol v2 messages, and the check that no key was sent twice."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import NoReturn, TypeVar
 
@@ -70,6 +71,9 @@ class LabelAnswer(msgspec.Struct):
 # datatypes whose values are no texts; a text among them is refused later, whatever its colons
 _COLONLESS = frozenset(("FP64", "FP32", "INT64", "INT32", "BOOL"))
 _MOST_FAULTS = 50
+_AT_BYTE = re.compile(r"invalid character \(byte (\d+)\)")
+# what Python's json module and JavaScript write for a float that is no JSON number
+_NO_NUMBERS = (b"NaN", b"Infinity")
 _INFER = msgspec.json.Decoder(InferRequest)
 _LABELS = msgspec.json.Decoder(LabelRequest)
 _INDEX = msgspec.json.Decoder(IndexRequest)
@@ -80,7 +84,7 @@ def decode_infer(body: bytes) -> InferRequest:
     try:
         request = _INFER.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        _refuse(error)
+        _refuse(error, body, "send null for a missing value")
     # Equal colons outside of texts mean equal keys: without an escape in the body, a key that was
     # dropped as a duplicate leaves one too many. Counting costs a tenth of parsing the body again.
     if b"\\" in body or body.count(b":") != _count_colons(request):
@@ -103,19 +107,19 @@ def check_outputs(request: InferRequest, known: Sequence[str]) -> None:
 
 def decode_labels(body: bytes) -> LabelRequest:
     """Read a label request; raises as `decode_infer`, also for a label that is not a finite number."""
-    return _decode(_LABELS, body)
+    return _decode(_LABELS, body, "leave out a label that is not known yet")
 
 
 def decode_index(body: bytes) -> IndexRequest:
     """Read a request for the index, which may be empty; raises as `decode_infer`."""
-    return _decode(_INDEX, body) if body else IndexRequest()
+    return _decode(_INDEX, body, "") if body else IndexRequest()
 
 
-def _decode(decoder: "msgspec.json.Decoder[_Request]", body: bytes) -> _Request:
+def _decode(decoder: "msgspec.json.Decoder[_Request]", body: bytes, instead: str) -> _Request:
     try:
         request = decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        _refuse(error)
+        _refuse(error, body, instead)
     _check_keys(body)
     return request
 
@@ -148,9 +152,17 @@ def _check_keys(body: bytes) -> None:
     json.loads(body, object_pairs_hook=check)
 
 
-def _refuse(error: Exception) -> NoReturn:
+def _refuse(error: Exception, body: bytes, instead: str) -> NoReturn:
+    """Raise what is wrong with `body`; instead: what to send for a number that JSON does not have."""
     if isinstance(error, msgspec.ValidationError):
         raise RequestRefused(f"the request is not as agreed: {error}") from error
     if isinstance(error, RecursionError):
         raise RequestRefused("the request is nested too deep") from error
+    found = _AT_BYTE.search(str(error))
+    at = int(found[1]) if found else 0
+    word = next((word.decode() for word in _NO_NUMBERS if body.startswith(word, at)), "")
+    if word:
+        raise MalformedJson(
+            f"the body is not JSON: `{word}` at byte {at} is no JSON value", hint=instead
+        ) from error
     raise MalformedJson(f"the body is not JSON: {error}") from error

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import UNSET
 
-from paddock.kernel.clock import to_micros
 from paddock.kernel.errors import InvalidRows, LimitExceeded
 from paddock.kernel.names import nearest
 from paddock.prediction_log import FeatureBlock, FeatureColumn, FeatureKind, Scalar, pack_features
 from paddock.serving.gateway.messages import InferRequest, Tensor
+from paddock.serving.gateway.times import parse_times
 
 Columns = Mapping[str, list[Scalar]]
 
@@ -109,7 +108,7 @@ def check_request(request: InferRequest, *, most_rows: int, now: int) -> Rows:
         columns,
         _texts(KEY, reserved.get(KEY)),
         _texts(ROUTING_KEY, reserved.get(ROUTING_KEY)),
-        _times(reserved.get(EVENT_TIME), now) or [now] * count,
+        _times(reserved[EVENT_TIME], now) if EVENT_TIME in reserved else [now] * count,
     )
 
 
@@ -190,34 +189,12 @@ def _texts(name: str, values: Sequence[Scalar] | None) -> Sequence[str]:
     return texts
 
 
-def _times(values: Sequence[Scalar] | None, now: int) -> list[int]:
-    if values is None:
-        return []
-    times, faults = [], []
-    for place, value in enumerate(values):
-        if not value:
-            times.append(now)
-            continue
-        try:
-            times.append(parse_time(str(value)))
-        except ValueError:
-            shown = repr(value)[:60]
-            faults.append(f"column `{EVENT_TIME}` must hold RFC 3339 times, but row {place} holds {shown}")
+def _times(values: Sequence[Scalar], now: int) -> list[int]:
+    faults: list[str] = []
+    times = parse_times(EVENT_TIME, values, now, faults)
     if faults:
         raise _invalid(faults)
     return times
-
-
-def parse_time(text: str) -> int:
-    """Return microseconds since 1970 of an RFC 3339 time with an offset; ValueError for any other text.
-
-    >>> parse_time("1970-01-01T01:00:01+01:00")
-    1000000
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return to_micros(moment)
 
 
 def _invalid(faults: Sequence[str]) -> InvalidRows:

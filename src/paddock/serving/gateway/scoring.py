@@ -68,7 +68,8 @@ class Scorer:
         """Answer rows; in log mode `wal` they are on disk on return.
 
         version: the only one that may answer; 0 lets the config split the rows. Rows asked of one version
-        are no part of the traffic: they get no shadow, and the champion does not step in for a canary.
+        are no part of the traffic: they get no shadow, the champion does not step in for a canary, and the
+        log has them as pinned.
         A row whose key was answered before gets that answer again. Raises InvalidRows, WorkerFailed,
         QueueFull, or what the log refuses with, and IdempotencyConflict for a key of other features or of
         an answer that is not by `version`.
@@ -155,9 +156,7 @@ class Scorer:
     async def _score_pinned(self, asked: "_Asked") -> _Scored:
         live, rows, version = asked
         predictions = await live.ask(live.runners[version], rows)
-        # the log has no stage for it: such a row counts as the champion's, or else as a canary's
-        stage = Stage.CHAMPION if version == live.config.champion_version else Stage.CANARY
-        return _Scored(predictions, [version] * rows.count, [stage] * rows.count)
+        return _Scored(predictions, [version] * rows.count, [Stage.PINNED] * rows.count)
 
     async def _score(self, live: LiveConfig, rows: Rows, ids: Sequence[bytes]) -> _Scored:
         champion = live.config.champion_version
