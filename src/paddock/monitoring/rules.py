@@ -12,6 +12,7 @@ from paddock.evaluation import LOWER_IS_BETTER, METRIC_TITLES, METRICS
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import InvalidInput
 from paddock.kernel.names import nearest
+from paddock.kernel.wording import count_of
 from paddock.monitoring.records import (
     Alarm,
     AlarmKind,
@@ -127,6 +128,12 @@ def decide_window(
     return Decision(_state(spec, facts, findings, alarms), _words(spec, facts), tuple(alarms))
 
 
+def is_same_outcome(one: Decision, other: Decision) -> bool:
+    """Say whether two decisions give a window the same state and alarms, in whatever words."""
+    kinds = [{alarm.kind for alarm in each.alarms} for each in (one, other)]
+    return one.state == other.state and kinds[0] == kinds[1]
+
+
 def find_open_alarms(reports: Sequence[WindowReport]) -> tuple[OpenAlarm, ...]:
     """Return the alarms of one monitor that stand now, given its windows, newest first.
 
@@ -216,7 +223,7 @@ def _state(spec: MonitorSpec, facts: WindowFacts, findings: Findings, alarms: Se
 
 def _words(spec: MonitorSpec, facts: WindowFacts) -> str:
     if facts.rows < spec.min_rows:
-        return f"{facts.rows:,} rows, too few to judge; at least {spec.min_rows:,} are needed"
+        return f"{count_of(facts.rows, 'row')}, too few to judge; at least {spec.min_rows:,} are needed"
     parts = [_quality_words(spec, facts)] if spec.labels else []
     return "; ".join([*parts, _drift_words(facts)])
 
@@ -224,7 +231,8 @@ def _words(spec: MonitorSpec, facts: WindowFacts) -> str:
 def _quality_words(spec: MonitorSpec, facts: WindowFacts) -> str:
     title, quality = METRIC_TITLES[spec.metric], facts.quality
     if facts.label_count < spec.min_labels:
-        return f"{facts.label_count:,} labelled rows, too few for {title}; {spec.min_labels:,} are needed"
+        found = count_of(facts.label_count, "labelled row")
+        return f"{found}, too few for {title}; {spec.min_labels:,} are needed"
     if quality.value is None or quality.interval is None:
         return f"{title} was not measured: {quality.reason or 'its interval is unknown'}"
     interval = f"{quality.interval.low:.3f} to {quality.interval.high:.3f}"

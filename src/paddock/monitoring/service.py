@@ -57,9 +57,10 @@ class Monitoring:
         and of `prediction` at release; reference_quality: the metric there; stretches: profiles of its
         parts that are as long as the window, which say how much windows differ without any drift.
 
-        The same findings again return the stored report. Other ones, such as more labels, become
-        the next revision, which then counts. Events `monitor.window` and, for an alarm that the
-        revision before did not raise, `monitor.alarm`, are part of the same transaction.
+        The same findings again return the stored report, if they also mean the same beside the windows
+        before, whose labels may have come meanwhile. Other ones, such as more labels, become the next
+        revision, which then counts. Events `monitor.window` and, for an alarm that the revision before
+        did not raise, `monitor.alarm`, are part of the same transaction.
         """
         check_name("monitor", monitor)
         rules.check_spec(spec)
@@ -73,10 +74,11 @@ class Monitoring:
 
         def change(tx: Transaction) -> WindowReport:
             stored = sql.find_latest(tx, project, monitor, window)
-            if stored and stored[1] == facts_digest:
-                return stored[0]
             before = sql.list_before(tx, project, monitor, window, of - 1) if of > 1 else ()
             earlier = [report.findings for report in before]
+            decision = rules.decide_window(spec, measured.facts, findings, earlier)
+            if stored and stored[1] == facts_digest and rules.is_same_outcome(decision, stored[0].decision):
+                return stored[0]
             report = WindowReport(
                 monitor=monitor,
                 endpoint=spec.endpoint,
@@ -84,7 +86,7 @@ class Monitoring:
                 revision=stored[0].revision + 1 if stored else 1,
                 facts=measured.facts,
                 findings=findings,
-                decision=rules.decide_window(spec, measured.facts, findings, earlier),
+                decision=decision,
                 profile_digest=profile_digest,
                 principal=self.actor.principal,
                 created_at=now,

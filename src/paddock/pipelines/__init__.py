@@ -2,6 +2,7 @@
 
 - A step's output is used again only for the same code (all first-party code it reaches), the same content of
   its inputs and the same installed packages; what cannot be told is not cached, and the reason is recorded.
+- Nor is a step that writes to the store, or asks it for what may be another thing next time.
 - A cached output is verified byte by byte before it is used.
 - A step sees its inputs as they come back from the store, whether the step before ran or was cached.
 - Nothing is pickled.

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from paddock.kernel.errors import IntegrityError, NotFound
+from paddock.kernel.purity import PurityWatch, watch_purity
 from paddock.pipelines import rules
 from paddock.pipelines.failures import STOPS, format_error
 from paddock.pipelines.fingerprint import fingerprint
@@ -133,10 +134,10 @@ class Attempts:
     def _execute(self, call: StepCall, step: StepRun, parts: KeyParts | None, inputs: Inputs) -> StepOutcome:
         log = StepLog()
         try:
-            with capture_log(log):
+            with capture_log(log), watch_purity() as watch:
                 output = call.step.call(inputs.arguments)
             value = keep_value(step.name, output)
-            problem = self._why_not_kept(inputs, value) if parts is not None else step.reason
+            problem = self._why_not_kept(inputs, value, watch) if parts is not None else step.reason
         except BaseException as error:  # noqa: BLE001 - a step is foreign code: what it raises is its outcome
             return self._failed(step, error, log)
         done = replace(
@@ -148,11 +149,15 @@ class Attempts:
             ended_at=self.now(),
             reason=problem or step.reason,
         )
+        if watch.impurity and parts is not None:
+            log.write(f"{problem}\n")
         entry = None if problem or parts is None else _entry(done, parts)
         self.store.keep(done, value, entry, log=log.text())
         return StepOutcome(done, value)
 
-    def _why_not_kept(self, inputs: Inputs, value: StepValue) -> str:
+    def _why_not_kept(self, inputs: Inputs, value: StepValue, watch: PurityWatch) -> str:
+        if watch.impurity:
+            return f"not cached: {rules.clean_text(watch.impurity)}"
         if not value.digest:
             return f"not cached: its output: {rules.clean_text(value.problem)}"
         if changed := inputs.changed():

@@ -108,7 +108,16 @@ def step(
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Make a function a step: `@step`, or `@step(cache=False)` for one that must run each time.
 
-    name: the function's own unless given. A step reads nothing but its arguments and returns its value.
+    name: the function's own unless given. A step reads nothing but its arguments and returns its value. Its
+    output is kept and given again for the same code, arguments and packages, so what else it does matters:
+
+    - `pk.dataset("flights@3")` is always the same rows in one store, so the step is cached.
+    - `pk.dataset("flights")` is the newest version, and every other call of Paddock (`pk.run`, `log_model`,
+      `pk.promote` ...) does something that a kept output would not do again: the step runs each time, and
+      its reason and its log say why. Compute in one step and log in the next, or hand the dataset over as an
+      argument.
+    - Calls in processes that the step starts, and files, addresses or stores that it opens by itself, are not
+      seen: `cache=False` is for these.
     """
 
     def wrap(wrapped: Callable[P, R]) -> Step[P, R]:

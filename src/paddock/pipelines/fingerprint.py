@@ -1,9 +1,9 @@
 """What a step's code is: a digest over everything first-party that the step can reach.
 
 Reached are functions, classes, constants, closures and defaults, through modules and imports in bodies, as
-they are in memory now. Not reached is what an installed distribution or the standard library brings: the list
-of packages stands for it. What cannot be told (a lock, an open file, `eval`) makes the step uncacheable, with
-the reason; guessing would serve stale results.
+they are in memory now. Not reached is what an installed distribution, the standard library or Paddock brings:
+the list of packages stands for it. What cannot be told (a lock, an open file, `eval`) makes the step
+uncacheable, with the reason; guessing would serve stale results.
 """
 
 import builtins

@@ -14,7 +14,7 @@ from paddock.kernel.errors import InvalidInput
 from paddock.kernel.ids import parse_id
 from paddock.pipelines.records import CacheEntry, PipelineStatus, StepRun
 
-KEY_SCHEMA = "step-key-1"  # raise it when keys or stored forms change, so that no old output is used
+KEY_SCHEMA = "step-key-2"  # raise it when keys or stored forms change, so that no old output is used
 MAX_PARAM_TEXT = 500
 MAX_REASON_TEXT = 2_000
 MAX_PAGE = 1_000

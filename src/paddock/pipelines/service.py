@@ -31,6 +31,7 @@ from paddock.pipelines.failures import STOPS, explain_end, find_own_place, forma
 from paddock.pipelines.graph import Graph, Node, build_graph, replace_nodes, take_part
 from paddock.pipelines.inputs import Inputs
 from paddock.pipelines.logs import routed_output
+from paddock.pipelines.origin import paddock_sources_digest
 from paddock.pipelines.recorder import Batch, Recorder
 from paddock.pipelines.records import (
     CacheEntry,
@@ -358,4 +359,4 @@ def _request_digest(pipeline: str, params: Mapping[str, object]) -> str:
 def _environment_digest() -> str:
     """Return the address of all that runs below a step's own code in this process."""
     parts = [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()]
-    return digest_bytes(msgspec.msgpack.encode([*parts, *installed_packages()]))
+    return digest_bytes(msgspec.msgpack.encode([*parts, *installed_packages(), paddock_sources_digest()]))

@@ -11,6 +11,7 @@ import pytest
 from paddock.datasets import Profile, profile_like, profile_table
 from paddock.kernel.clock import SimulatedClock
 from paddock.kernel.errors import InvalidInput, InvalidRows, NotFound
+from paddock.kernel.wording import count_of
 from paddock.monitoring import LabelSpec, Monitoring, MonitorSpec, VersionRows, Window, WindowReport
 
 SPEC = MonitorSpec(endpoint="delay", window="7d", labels=LabelSpec("late", "7d"))
@@ -165,6 +166,21 @@ def test_a_revision_that_alarms_again_tells_the_ledger_once(monitoring: Monitori
     assert len(monitoring.metadata.events("default", kind="monitor.alarm")) == 1
 
 
+def test_late_labels_of_one_window_raise_the_alarm_of_the_next(monitoring: Monitoring):
+    """Its own rows are the same; beside what is now known of the window before, it is a second loss."""
+    evaluate(monitoring, 0, rows(truth=0.3, labelled=0))
+    before = evaluate(monitoring, 1, rows(truth=0.3, seed=2))
+    evaluate(monitoring, 0, rows(truth=0.3))
+
+    after = evaluate(monitoring, 1, rows(truth=0.3, seed=2))
+    again = evaluate(monitoring, 1, rows(truth=0.3, seed=2))
+
+    assert (before.state, after.state) == ("ok", "alarm")
+    assert (after.revision, after.facts) == (2, before.facts)
+    assert again == after
+    assert len(monitoring.metadata.events("default", kind="monitor.alarm")) == 1
+
+
 def test_an_alarm_stands_until_a_window_with_labels_is_good(monitoring: Monitoring):
     """A newer window without labels does not end it; good ones do."""
     for number in range(2):
@@ -220,7 +236,7 @@ def test_too_few_rows_are_an_answer(monitoring: Monitoring, count: int):
     report = evaluate(monitoring, 0, rows(count=count))
 
     assert report.state == "too_few_rows"
-    assert report.words.startswith(f"{count} rows, too few to judge")
+    assert report.words.startswith(f"{count_of(count, 'row')}, too few to judge")
     assert monitoring.list_windows("delay-weekly") == (report,)
 
 

@@ -7,12 +7,14 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
 from paddock.pipelines import Fingerprint, fingerprint
+from paddock.pipelines.origin import paddock_sources_digest
 
 BASE = """
 import math
@@ -230,3 +232,35 @@ def target(table):
 
     assert _of(source).problem == ""
     assert _of(source) != _of(source.replace("max_iter=3", "max_iter=4"))
+
+
+def test_paddock_is_taken_by_name_wherever_it_lies() -> None:
+    """Calls of Paddock do not stand in the way, from a checkout either; which call it is counts."""
+    source = """
+import paddock as pk
+from paddock import dataset
+from paddock.kernel.purity import note_impure
+def target():
+    from paddock.sdk import active_run
+    with pk.run("delay") as run:
+        run.log({"rows": dataset("flights@3").to_arrow().num_rows})
+    return active_run(), note_impure
+"""
+
+    assert _of(source).problem == ""
+    assert _of(source) != _of(source.replace("pk.run(", "pk.rollout("))
+    assert _of(source) != _of(source.replace("import dataset", "import add_dataset as dataset"))
+
+
+def test_checkout_of_paddock_is_told_by_its_sources(tmp_path: Path) -> None:
+    """An edit of a source file counts, where it lies does not; a version tells an installed package."""
+    for place in ("one/paddock", "two/paddock", "site-packages/paddock"):
+        (tmp_path / place / "sdk").mkdir(parents=True)
+        (tmp_path / place / "sdk" / "runs.py").write_text("LIMIT = 1\n")
+    one, two = tmp_path / "one" / "paddock", tmp_path / "two" / "paddock"
+    before = paddock_sources_digest(one)
+
+    assert before == paddock_sources_digest(two)
+    (two / "sdk" / "runs.py").write_text("LIMIT = 2\n")
+    assert before != paddock_sources_digest(two)
+    assert paddock_sources_digest(tmp_path / "site-packages" / "paddock") == ""
