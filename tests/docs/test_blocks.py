@@ -1,24 +1,30 @@
-"""Every block of code in the README and the guide does what it says."""
+"""Every block of code in the README and the guides does what it says."""
 
 import json
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/guide/*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/guides/*.md")))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE_NAME = re.compile(r"# ([\w-]+\.toml)\n")
+FILE_NAME = re.compile(r"# ([\w-]+\.(?:toml|py))\n")
 BIN = Path(sys.executable).parent
-TIMEOUT_S = 120
+TIMEOUT_S = 300
+UP = "paddock up\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +62,20 @@ def test_every_block_names_its_language(page):
 def test_programs_print_what_the_page_shows(page, tmp_path):
     """Python and console blocks run, in order and in one folder for each page, and print what is shown.
 
-    A TOML block whose first line is the name of its file stands there from then on.
+    A block whose first line is the name of its file stands there from then on. `paddock up` in a block of
+    its own is started, and ends with the page.
     """
-    for block in read_blocks(page):
-        if block.language == "toml" and (named := FILE_NAME.match(block.body)):
-            (tmp_path / named[1]).write_text(block.body)
-        if block.language == "python":
-            assert run([sys.executable, "-c", block.body], tmp_path) == block.output, f"line {block.line}"
-        for command, output in console_steps(block):
-            assert run(["sh", "-c", command], tmp_path) == output, f"line {block.line}: {command}"
+    with ExitStack() as stack:
+        place = Place(tmp_path, free_ports(2))
+        for block in read_blocks(page):
+            if named := FILE_NAME.match(block.body):
+                (tmp_path / named[1]).write_text(place.put_ports(block.body))
+            elif block.language == "python":
+                assert place.run([sys.executable, "-c", block.body]) == block.output, f"line {block.line}"
+            elif block.language == "sh" and block.body == UP:
+                stack.enter_context(place.started(["paddock", "up"]))
+            for command, output in console_steps(block):
+                assert place.run(["sh", "-c", command]) == output, f"line {block.line}: {command}"
 
 
 def test_commands_exist(page):
@@ -130,17 +141,79 @@ def command_exists(words: list[str]) -> bool:
     return False
 
 
-def run(command: list[str], folder: Path) -> str:
-    """Run a program as a reader would, in an empty folder with the environment's commands on the path."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PADDOCK_")}
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    result = subprocess.run(
-        command,
-        cwd=folder,
-        env=inherited | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An empty folder, with the environment's commands on the path, as a reader has it.
+
+    ports: of the pages and of the first gateway, in place of 8321 and 8322, which may be taken here.
+    """
+
+    folder: Path
+    ports: tuple[int, ...]
+
+    def put_ports(self, text: str) -> str:
+        for usual, port in zip((8321, 8322), self.ports, strict=True):
+            text = text.replace(f":{usual}", f":{port}")
+        return text
+
+    def run(self, command: list[str]) -> str:
+        """Run a program to its end and return what it printed."""
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    @contextmanager
+    def started(self, command: list[str]) -> Iterator[None]:
+        """Let a program run that ends with Ctrl-C; begin when its endpoints can be asked."""
+        names = ("PADDOCK_PORT", "PADDOCK_GATEWAY_PORT")
+        ports = {name: str(port) for name, port in zip(names, self.ports, strict=True)}
+        log = (self.folder / "up.log").open("wb")
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**self._environment(), **ports, "PADDOCK_LOOP_PORT": "0"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            self._wait_ready(process)
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(TIMEOUT_S)
+            log.close()
+
+    def _wait_ready(self, process: "subprocess.Popen[bytes]") -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        for port, path in zip(self.ports, ("/health", "/v2/health/ready"), strict=True):
+            while not answers(port, path):
+                assert process.poll() is None, (self.folder / "up.log").read_text()
+                assert time.monotonic() < deadline, (self.folder / "up.log").read_text()
+                time.sleep(0.1)
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PADDOCK_")}
+        return inherited | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def answers(port: int, path: str) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:  # not yet
+        return False
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return tuple(each.getsockname()[1] for each in sockets)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paddock.automation.progress import get_progress
     from paddock.automation.records import Decision, Phase, Progress, Rollout
     from paddock.automation.rehearsal import Rehearsal, rehearse
+    from paddock.automation.rehearsal_folders import sweep_rehearsals
     from paddock.automation.service import Automation
     from paddock.automation.specs import RetrainSpec
     from paddock.automation.traffic import FolderTraffic, GatewayTraffic, TrafficStore
@@ -57,6 +58,7 @@ _HOME_OF = {
     "parse_declaration": "declaration",
     "rehearse": "rehearsal",
     "profile_stretches": "watch",
+    "sweep_rehearsals": "rehearsal_folders",
 }
 
 __all__ = [
@@ -89,6 +91,7 @@ __all__ = [
     "parse_declaration",
     "profile_stretches",
     "rehearse",
+    "sweep_rehearsals",
 ]
 
 

@@ -48,7 +48,7 @@ from paddock.kernel.errors import (
 from paddock.kernel.ids import RolloutId
 from paddock.kernel.refs import ModelVersionRef
 from paddock.models import verify_worker
-from paddock.registry import ModelVersion
+from paddock.registry import ModelVersion, check_refittable
 
 _DEFAULT_GATE_WINDOW = "7d"
 # a request that fails for one of these fails again; what is Unavailable is tried again by the next tick
@@ -189,6 +189,12 @@ class Loop:
             return self._refuse(rollout, f"Training failed: {error.message}")
         if trained is None:
             return None
+        # a gate takes its time, and a candidate that passes it is fitted again: told now, not after it
+        repeatable = check_refittable(self._version(trained))
+        if not repeatable.allowed:
+            why = f"Training ended before its gate: {repeatable.reason}"
+            line = f"; write `{repeatable.hint}`" if repeatable.hint else ""
+            return self._refuse(rollout, f"{why}{line}", {"candidate": trained})
         return self.rooms.automation.move(rollout, "verifying", candidate=trained, gated=trained)
 
     def _fit(self, rollout: Rollout, fit_before: datetime, *, refit_of: int) -> int | None:
@@ -407,7 +413,7 @@ class Loop:
         return self._version(ref.version)
 
     def _champion(self) -> ModelVersion:
-        return self.rooms.registry.get(f"{self.plan.model}@champion")
+        return self.rooms.registry.get_packaged(f"{self.plan.model}@champion")
 
     def _draft(
         self, origin: str, champion: int, trigger: str, fit_before: datetime, gate_until: datetime

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pyarrow as pa
 
+from paddock.automation.rehearsal_folders import rehearsal_folder
 from paddock.kernel.clock import monotonic_s
 from paddock.kernel.errors import InvalidInput, Unavailable, WorkerFailed
 from paddock.models import PackageObjects
@@ -49,9 +49,8 @@ def rehearse(
     """
     if not rows.num_rows:
         raise InvalidInput("there is no row to measure latency on")
-    place = options.state if options and options.state.is_dir() else None
-    with TemporaryDirectory(prefix=".rehearsal-", dir=place) as folder:
-        state = GatewayState(Path(folder))
+    with rehearsal_folder(options.state if options and options.state.is_dir() else None) as folder:
+        state = GatewayState(folder)
         publish(state, _config_of(candidate), objects)
         with start_gateway(_own_options(options, state.folder)) as gateway:
             gateway.wait_ready(_TIMEOUT_S, generation=1)

@@ -16,7 +16,8 @@ from paddock.pipelines import Pipeline, Pipelines
 class PipelineTrainer:
     """Calls a pipeline with `model`, `datasets`, `fit_before`, `refit_of` and `key`, and its declared params.
 
-    The pipeline registers a version with that key and returns its name, such as `delay@5`.
+    The pipeline registers a version with that key and returns its name, such as `delay@5`. What each
+    argument means to who writes it stands in docs/guides/retraining.md.
     """
 
     pipelines: Pipelines

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from paddock.automation.records import Exposure, Json, Rollout, StageVerdict, Trigger, Words
+from paddock.kernel.durations import describe_duration
+from paddock.kernel.wording import count_of, end_sentence
 
 if TYPE_CHECKING:  # a person's withdrawal is worded without the statistics behind these
     from paddock.evaluation import GateReport
@@ -21,7 +23,7 @@ def name_version(rollout: Rollout, version: int) -> str:
 
 def say_retraining(draft: Rollout, trigger: Trigger) -> Words:
     return Words(
-        f"Retraining {draft.model}. {trigger.words}.",
+        end_sentence(f"Retraining {draft.model}. {trigger.words}"),
         {
             "reason": trigger.reason,
             "fit_before": draft.fit_before.isoformat(),
@@ -35,7 +37,7 @@ def say_submitted(candidate: ModelVersionRef, reason: str) -> Words:
 
 
 def say_refused(rollout: Rollout, why: str, evidence: Mapping[str, Json]) -> Words:
-    return Words(f"Kept {name_version(rollout, rollout.champion)}. {why}.", evidence)
+    return Words(end_sentence(f"Kept {name_version(rollout, rollout.champion)}. {why}"), evidence)
 
 
 def say_unfaithful(rollout: Rollout, cause: str) -> Words:
@@ -48,7 +50,7 @@ def say_unfaithful(rollout: Rollout, cause: str) -> Words:
 
 
 def say_shadow(rollout: Rollout, candidate: int, why: str) -> Words:
-    return Words(f"{name_version(rollout, candidate)} answers in shadow, unseen. {why}.")
+    return Words(end_sentence(f"{name_version(rollout, candidate)} answers in shadow, unseen. {why}"))
 
 
 def say_canary(rollout: Rollout, share: float, verdict: StageVerdict) -> Words:
@@ -58,8 +60,10 @@ def say_canary(rollout: Rollout, share: float, verdict: StageVerdict) -> Words:
 
 def say_promoted(rollout: Rollout, why: str, evidence: Mapping[str, Json]) -> Words:
     return Words(
-        f"{name_version(rollout, rollout.candidate)} is champion now, in place of "
-        f"{name_version(rollout, rollout.champion)}: {why}.",
+        end_sentence(
+            f"{name_version(rollout, rollout.candidate)} is champion now, in place of "
+            f"{name_version(rollout, rollout.champion)}: {why}"
+        ),
         evidence,
     )
 
@@ -67,8 +71,8 @@ def say_promoted(rollout: Rollout, why: str, evidence: Mapping[str, Json]) -> Wo
 def say_taken_back(rollout: Rollout, verdict: StageVerdict, exposure: Exposure) -> Words:
     return Words(
         f"Took {name_version(rollout, rollout.candidate)} back; {name_version(rollout, rollout.champion)} "
-        f"answers everything again. The reason: {verdict.words}. It had answered {exposure.answered:,} "
-        f"predictions in {exposure.took.days} days.",
+        f"answers everything again. The reason: {end_sentence(verdict.words)} It had answered "
+        f"{count_of(exposure.answered, 'prediction')} in {describe_duration(exposure.took)}.",
         {
             **verdict.evidence,
             "predictions_answered": exposure.answered,
@@ -92,7 +96,7 @@ def say_withdrawn(rollout: Rollout, principal: str, reason: str) -> Words:
     name, champion = _name_candidate(rollout), name_version(rollout, rollout.champion)
     stays = f"{champion} answers everything again" if rollout.is_live else f"{champion} stays champion"
     return Words(
-        f"{principal} withdrew {name} in phase {rollout.phase}; {stays}. The reason: {reason.rstrip('.')}.",
+        end_sentence(f"{principal} withdrew {name} in phase {rollout.phase}; {stays}. The reason: {reason}"),
         {"principal": principal, "reason": reason, "phase": rollout.phase, "step": rollout.step},
     )
 

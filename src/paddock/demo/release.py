@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from paddock.app import App
+from paddock.app import App, Exam, hold_gate, replay_golden
 from paddock.automation import Declaration, PipelineTrainer, TrainingRequest
 from paddock.datasets import DatasetVersion
 from paddock.demo.flights import FEATURES, LABEL
 from paddock.demo.pipelines import encode, fit_estimator, labels_of, signature_of
-from paddock.evaluation import GateReport, SliceSpec, Trial, score_rows, slice_table
+from paddock.evaluation import GateReport
 from paddock.kernel.refs import DatasetRef, ModelVersionRef
-from paddock.models import WorkerPool, verify_worker
+from paddock.models import WorkerPool
 from paddock.pipelines import load_pipeline
 from paddock.registry import ModelVersion
 
@@ -43,20 +43,16 @@ def ingest(app: App, months: dict[int, pa.Table], wanted: range) -> tuple[Datase
     return tuple(app.datasets.add_table("flights", months[month]) for month in wanted)
 
 
-def release_first(
-    app: App, workers: WorkerPool, plan: Declaration, months: dict[int, pa.Table], seed: int
-) -> Release:
+def release_first(app: App, workers: WorkerPool, plan: Declaration, seed: int) -> Release:
     """Fit on January and February, gate on March, refit on all three, promote. Repeatable."""
     entry = load_pipeline(plan.pipeline["train"].entry)
     parallel = app.settings.whole("parallel_steps")
     trainer = PipelineTrainer(app.pipelines, entry, {"history": [], "seed": seed}, parallel)
     gated = _train(trainer, (1, 2), 0)
-    candidate = app.registry.get(gated)
-    _verify(app, workers, candidate)
-    report = _gate(app, workers, plan, candidate, months[3], seed)
-    app.registry.attach_report(gated, report.report_id)
+    exam = Exam("flights@3", LABEL, plan.model[MODEL].gates, seed)
+    report = hold_gate(app, workers, gated, exam, key="demo-release-gate")
     refit = app.registry.get(_train(trainer, QUARTER, gated.version))
-    words = _verify(app, workers, refit)
+    words = replay_golden(app, workers, refit, key="demo-release-verify")
     refit_report = app.evaluation.judge_refit(
         report,
         refit.package_digest,
@@ -106,38 +102,6 @@ def _train(trainer: PipelineTrainer, months: tuple[int, ...], refit_of: int) -> 
             key=f"demo-release-{'refit' if refit_of else 'fit'}",
         )
     )
-
-
-def _verify(app: App, workers: WorkerPool, version: ModelVersion) -> str:
-    report = verify_worker(workers.restart(version.package_digest))
-    words = f"{report.checked_rows} golden requests answered as recorded"
-    app.registry.record_verification(
-        version.ref,
-        passed=report.passed,
-        cause=report.cause,
-        words=words,
-        key=f"demo-release-verify-{version.version}",
-    )
-    return words
-
-
-def _gate(
-    app: App, workers: WorkerPool, plan: Declaration, candidate: ModelVersion, march: pa.Table, seed: int
-) -> GateReport:
-    rows = _known(march)
-    features = rows.select(list(FEATURES))
-    gates = plan.model[MODEL].gates
-    sliced = dict.fromkeys(spec.slice for spec in gates if spec.slice)
-    trial = Trial(
-        model=MODEL,
-        candidate_digest=candidate.package_digest,
-        labels=labels_of(rows),
-        candidate_scores=score_rows(workers.get(candidate.package_digest), features),
-        slices=slice_table(features, [SliceSpec(name) for name in sliced]),
-        datasets=(DatasetRef("flights", 3),),
-        seed=seed,
-    )
-    return app.evaluation.judge(trial, gates, key="demo-release-gate")
 
 
 def _known(month: pa.Table) -> pa.Table:

@@ -111,7 +111,7 @@ def _play(stage: Stage, stack: ExitStack, last_month: int, memory: MemoryWatch) 
     with show.step("Storing January to March as dataset versions"):
         ingest(app, stage.months, range(1, 4))
     with show.step("Fitting, gating on March, refitting, releasing the first champion"):
-        release = release_first(app, stage.workers, stage.plan, stage.months, seed)
+        release = release_first(app, stage.workers, stage.plan, seed)
     with show.step("Profiling the first quarter as the monitors' reference"):
         yardstick = run_aside(lambda: reference_rows(app, stage.months, seed))
         reference = profile_table(yardstick.drop_columns("event_time"))

@@ -167,6 +167,24 @@ def test_trainer_that_returns_no_new_version_ends_its_rollout(shop, ref):
     assert f"it returned `{ref}`, which is no new version of `delay`" in shop.decisions()[-1].words
 
 
+def test_candidate_that_cannot_be_fitted_again_is_refused_before_its_gate(shop):
+    """A version logged without its code ends at its first fit, with the line that is missing in words."""
+    give_labelled_rows(shop)
+    version = shop.version()
+
+    shop.make_loop(trainer=FoundTrainer(ModelVersionRef("delay", version)), retrain=RETRAIN).tick()
+
+    decision = shop.decisions()[-1]
+    assert decision.kind == "candidate_refused"
+    assert decision.words == (
+        "Kept delay@1. Training ended before its gate: delay@2 was registered without its code_digest, "
+        "params_digest, environment_digest, so it cannot be fitted again; "
+        "write `run.log_model(..., code=FUNCTION)`."
+    )
+    assert decision.evidence == {"candidate": version}
+    assert shop.app.registry.get("delay@2").verification is None
+
+
 def test_failed_refit_ends_its_rollout(shop):
     """A candidate that passed its gate but cannot be fitted again is refused, not kept for ever."""
     shop.start("refitting", candidate=shop.version(), origin="retrain")

@@ -1,5 +1,6 @@
 """What the loop does next, as tables."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -176,7 +177,7 @@ def auc(value=0.8, error=0.03, positives=40, negatives=40):
 
 
 def canary(**given):
-    """Return evidence of a first step that has held, with a candidate like the champion."""
+    """Return evidence of a first step that has held, with a candidate like the champion, on other rows."""
     fields = {
         "rows": 400,
         "candidate_rows": 200,
@@ -184,7 +185,9 @@ def canary(**given):
         "candidate": auc(),
         "champion": auc(error=0.04, positives=160, negatives=160),
     }
-    return CanaryEvidence(**{**fields, **given})
+    fields |= given
+    apart = math.hypot(fields["candidate"].standard_error, fields["champion"].standard_error)
+    return CanaryEvidence(**{"standard_error": apart, **fields})
 
 
 # the standard error of the difference is hypot(.03, .04) = .05
@@ -197,6 +200,9 @@ def canary(**given):
         pytest.param(0, {"candidate": auc(0.715)}, "fail", id="worse by 1.7: fails at the final look"),
         pytest.param(0, {"candidate": auc(0.66), "rows": 10}, "wait", id="worse by 2.8: an early look waits"),
         pytest.param(0, {"candidate": auc(0.645), "rows": 10}, "fail", id="worse by 3.1: stopped early"),
+        pytest.param(
+            0, {"candidate": auc(0.72), "standard_error": 0.026}, "fail", id="worse by .08 on shared rows"
+        ),
         pytest.param(1, {"candidate": auc(0.645), "rows": 10}, "fail", id="stopped early in a later step"),
         pytest.param(1, {"candidate": auc(0.66)}, "pass", id="later steps only hold"),
         pytest.param(0, {"rows": 99}, "wait", id="too few rows"),

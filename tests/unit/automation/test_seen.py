@@ -1,5 +1,6 @@
 """From live rows to the evidence of a stage."""
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -79,6 +80,32 @@ def test_shadow_of_another_candidate_does_not_count():
     table = table.set_column(table.column_names.index("shadow_version"), "shadow_version", other)
 
     assert canary_evidence(table, CANARY, HOUR).candidate.rows == 0
+
+
+def test_rows_that_both_have_answered_are_compared_in_pairs():
+    """What makes both models err on the rows of the shadow is no reason to doubt their difference."""
+    rng = np.random.default_rng(4)
+    truth = np.arange(400) % 2
+    champion = truth + rng.normal(0, 1, 400)
+    candidate = champion + rng.normal(0, 0.1, 400)
+    times = [HOUR * place / 20 for place in range(400)]
+    shared = rows(
+        times, version=1, prediction=champion.tolist(), shadow=candidate.tolist(), label=truth.tolist()
+    )
+    apart = [
+        rows([DAY + at for at in times], version=version, prediction=scores.tolist(), label=truth.tolist())
+        for version, scores in ((1, champion), (2, candidate))
+    ]
+
+    paired = canary_evidence(shared, CANARY, HOUR)
+    unpaired = canary_evidence(pa.concat_tables(apart), CANARY, HOUR)
+
+    assert (paired.candidate, paired.champion) == (unpaired.candidate, unpaired.champion)
+    added = math.hypot(paired.candidate.standard_error, paired.champion.standard_error)
+    assert unpaired.standard_error == pytest.approx(added)
+    assert paired.standard_error < 0.2 * added
+    both = canary_evidence(pa.concat_tables([shared, *apart]), CANARY, HOUR)
+    assert paired.standard_error < both.standard_error < unpaired.standard_error
 
 
 @pytest.mark.parametrize(
