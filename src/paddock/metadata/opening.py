@@ -6,6 +6,7 @@ from pathlib import Path
 from paddock.kernel.clock import Clock
 from paddock.kernel.errors import InvalidSettings
 from paddock.metadata.ports import Metadata
+from paddock.metadata.sqlite_files import is_read_only, refuse_write
 
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -17,7 +18,8 @@ def open_metadata(
 
     url: a folder (the store is its `metadata.db`), a path ending in `.db`, or `postgresql://...`.
     clock: gives received_at of events. write_queue_size: writes that may wait before QueueFull.
-    busy_timeout_s: longest wait for another process, or for a free connection.
+    busy_timeout_s: longest wait for another process, or for a free connection. A store in a folder that this
+    process may not write is opened for reading: nothing is made or changed there, and writes are Forbidden.
     Raises StoreTooNew when a newer Paddock has written it.
     """
     if url.startswith(_POSTGRES):
@@ -25,11 +27,24 @@ def open_metadata(
         from paddock.metadata.postgres import PostgresMetadata
 
         return PostgresMetadata(url, clock=clock, busy_timeout_s=busy_timeout_s)
+    path = store_file(url)
+    if is_read_only(path):
+        from paddock.metadata.sqlite_read_only import ReadOnlySqlite
+
+        return ReadOnlySqlite(path, busy_timeout_s=busy_timeout_s)
     from paddock.metadata.sqlite import SqliteMetadata
 
-    return SqliteMetadata(
-        store_file(url), clock=clock, write_queue_size=write_queue_size, busy_timeout_s=busy_timeout_s
-    )
+    return SqliteMetadata(path, clock=clock, write_queue_size=write_queue_size, busy_timeout_s=busy_timeout_s)
+
+
+def check_writable(url: str) -> None:
+    """Raise Forbidden when there is a store at `url` that this process may only read.
+
+    A database server is not asked: it answers by refusing the write.
+    """
+    path = store_file(url)
+    if not url.startswith(_POSTGRES) and is_read_only(path):
+        raise refuse_write(path)
 
 
 def restore_metadata(source: Path, url: str) -> None:

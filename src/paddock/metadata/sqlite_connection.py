@@ -30,16 +30,24 @@ _PRAGMAS = """
 """
 
 
-def open_connection(path: Path, *, busy_timeout_s: float, is_writable: bool) -> apsw.Connection:
-    """Open one connection; it belongs to one thread at a time and to the process that opened it."""
+def open_connection(
+    path: Path, *, busy_timeout_s: float, is_writable: bool, is_immutable: bool = False
+) -> apsw.Connection:
+    """Open one connection; it belongs to one thread at a time and to the process that opened it.
+
+    is_immutable: nobody writes the file meanwhile, so that it needs no lock, no WAL and no file beside it.
+    """
+    flags = _WRITE if is_writable else apsw.SQLITE_OPEN_READONLY
+    name = f"{path.absolute().as_uri()}?immutable=1" if is_immutable else str(path)
     try:
-        connection = apsw.Connection(str(path), _WRITE if is_writable else apsw.SQLITE_OPEN_READONLY)
+        connection = apsw.Connection(name, flags | (apsw.SQLITE_OPEN_URI if is_immutable else 0))
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
         connection.set_busy_handler(_patience(busy_timeout_s))
-        connection.execute(_PRAGMAS)
+        for _ in connection.execute(_PRAGMAS):
+            pass  # a pragma that answers would keep those behind it from being run
     except apsw.Error as error:
         raise_known(error, path)
         raise

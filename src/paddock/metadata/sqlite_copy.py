@@ -19,13 +19,22 @@ def copy_database(source: Path, target: Path) -> None:
 
     Writers go on meanwhile. IntegrityError when the copy turns out damaged.
     """
+    connection = open_connection(source, busy_timeout_s=_BUSY_TIMEOUT_S, is_writable=False)
+    try:
+        copy_from(connection, source, target)
+    finally:
+        connection.close(True)
+
+
+def copy_from(connection: apsw.Connection, source: Path, target: Path) -> None:
+    """Do as `copy_database`, through a connection to `source` that is open already."""
     if target.exists():
         raise AlreadyExists(f"there is a file `{target}` already")
     partial = target.with_name(f".{target.name}.partial")
     partial.unlink(missing_ok=True)
     prepare_file(partial)
     try:
-        _copy_snapshot(source, partial)
+        _copy_snapshot(connection, source, partial)
         publish_file(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -42,16 +51,13 @@ def restore_sqlite(source: Path, target: Path) -> None:
     copy_database(source, target)
 
 
-def _copy_snapshot(source: Path, target: Path) -> None:
-    connection = open_connection(source, busy_timeout_s=_BUSY_TIMEOUT_S, is_writable=False)
+def _copy_snapshot(connection: apsw.Connection, source: Path, target: Path) -> None:
     try:
         find_missing(connection, source)
         connection.execute("VACUUM INTO ?", (str(target),))
     except apsw.Error as error:
         raise_known(error, source)
         raise
-    finally:
-        connection.close(True)
     copy = open_connection(target, busy_timeout_s=_BUSY_TIMEOUT_S, is_writable=False)
     try:
         verdict = str(copy.pragma("integrity_check"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from paddock.kernel.errors import AlreadyExists, Forbidden, InvalidInput, StorageFull
 
 _FULL_CODES = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED_CODES = (errno.EACCES, errno.EPERM, errno.EROFS)
 # their locks do not hold between machines, and SQLite then damages the file
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs"})
 
@@ -23,14 +24,33 @@ def prepare_file(path: Path) -> None:
     except FileExistsError:
         if not path.is_file():
             raise InvalidInput(f"`{path}` is in the way: the store needs a file there") from None
-    except PermissionError as error:
-        raise Forbidden(f"the store `{path}` cannot be made: {error.strerror}") from error
     except NotADirectoryError as error:
         raise InvalidInput(f"`{path.parent}` is not a folder") from error
     except OSError as error:
         if error.errno in _FULL_CODES:
             raise no_space(path) from error
+        if error.errno in _REFUSED_CODES:
+            raise Forbidden(f"the store `{path}` cannot be opened or made: {error.strerror}") from error
         raise
+
+
+def is_read_only(path: Path) -> bool:
+    """Tell whether the database `path` is there, but this process may not write it or files beside it."""
+    is_there = os.access(path, os.F_OK)
+    return is_there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def refuse_write(path: Path) -> Forbidden:
+    return Forbidden(
+        f"the store `{path.parent}` is read-only: this process may not write there",
+        hint="--store FOLDER names another",
+    )
+
+
+def wal_bytes(path: Path) -> int:
+    """Return the bytes of the write-ahead log beside the database `path`, 0 for none."""
+    wal = path.with_name(path.name + "-wal")
+    return wal.stat().st_size if wal.exists() else 0
 
 
 def refuse_network(folder: Path) -> None:

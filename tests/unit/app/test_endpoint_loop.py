@@ -42,10 +42,18 @@ class StillTraffic:
 
 @dataclass(slots=True)
 class CountedRows(LiveRows):
-    """Live rows that remember which windows were read; `fault` is raised instead while it is set."""
+    """Live rows that remember which windows were read; `fault` is raised instead while it is set.
+
+    first_hour: how many rows there are now of the first hour.
+    """
 
     windows: tuple[datetime, ...] = ()
     fault: Unavailable | None = None
+    first_hour: int = 20
+
+    def since(self, moment: datetime, until: datetime) -> pa.Table:
+        times = pa.array([OPENED_AT] * self.first_hour, pa.timestamp("us", "UTC"))
+        return pa.table({"event_time": times, "label": pa.nulls(self.first_hour, pa.float64())})
 
     def between(self, since: datetime, end: datetime, until: datetime) -> pa.Table:
         if self.fault is not None:
@@ -105,6 +113,17 @@ def test_second_tick_with_nothing_new_reads_no_rows(app, clock, workers):
     assert rows.windows[3:] == (OPENED_AT + 3 * HOUR,)
 
 
+def test_start_removes_what_a_killed_rehearsal_has_left(app, workers):
+    """The folder of a dead process goes when the next loop is built; predictions stay."""
+    folder = app.gateway_folder("delay")
+    (folder / ".rehearsal-dead" / "packages").mkdir(parents=True)
+    (folder / "predictions").mkdir()
+
+    start(app, workers)
+
+    assert [path.name for path in folder.iterdir()] == ["predictions"]
+
+
 def test_window_is_judged_again_when_its_labels_are_due(app, clock, workers):
     """A day after the first window ended it is judged once more, beside the one that ended now."""
     loop, rows, _ = start(app, workers)
@@ -133,6 +152,20 @@ def test_next_process_judges_only_what_the_store_has_not_judged(app, clock, work
     assert rows.windows == (OPENED_AT, *(OPENED_AT + hour * HOUR for hour in (1, 24, 25)))
 
 
+@pytest.mark.parametrize(("now_there", "is_read"), [(20, False), (21, True)])
+def test_window_that_got_rows_later_is_judged_again_the_next_day(app, clock, workers, now_there, is_read):
+    """A look at the next day judges a window again whose labels were due, if there is more of it now."""
+    loop, rows, _ = start(app, workers)
+    clock.move_to(OPENED_AT + 25 * HOUR)
+    assert loop.tick()
+    before = len(rows.windows)
+    rows.first_hour = now_there
+    clock.move_to(OPENED_AT + 49 * HOUR)
+
+    assert loop.tick()
+    assert (OPENED_AT in rows.windows[before:]) is is_read
+
+
 def test_interrupted_look_is_taken_up_where_it_broke_off(app, clock, workers):
     """Windows that could not be read are judged by the next tick."""
     loop, rows, _ = start(app, workers)
@@ -156,6 +189,6 @@ def test_problem_of_a_monitor_is_told_once_and_traffic_goes_on(app, clock, worke
         assert not loop.tick()
 
     assert traffic.asked == 2
-    assert [record.getMessage() for record in caplog.records] == [
-        "loop.waits endpoint=delay: the log cannot be read"
-    ]
+    (record,) = caplog.records
+    assert record.getMessage() == "loop.waits"
+    assert (record.endpoint, record.reason) == ("delay", "the log cannot be read")

@@ -9,7 +9,7 @@ import pytest
 from loop_kit import FEATURES, LABEL, MODEL, OPENED_AT, ROUND, flights, labels_of, matrix_of
 from sklearn.linear_model import LogisticRegression
 
-from paddock.app import App, Exam, hold_gate, open_app, read_gates
+from paddock.app import App, Exam, gating, hold_gate, open_app, read_gates
 from paddock.app.gating import labelled_rows
 from paddock.evaluation import GateSpec
 from paddock.kernel.errors import (
@@ -160,6 +160,57 @@ def test_same_key_is_one_report(app, workers):
     assert first == again
     with pytest.raises(IdempotencyConflict):
         hold_gate(app, workers, version.ref, exam(rows="rows@3"), key="k")
+
+
+def test_same_key_is_the_same_report_whatever_is_champion_by_then(app, workers):
+    """A repeated gate is not held again: not against a new champion, and not on newer rows of that name."""
+    version, rival = release(app), release(app)
+    first = hold_gate(app, workers, version.ref, exam(AUC, BETTER, rows="rows"), key="k")
+    hold_gate(app, workers, rival.ref, exam(AUC))
+    app.registry.promote(rival.ref, "champion", reason="first")
+    app.datasets.add_table("rows", EXAM.slice(0, 300))
+
+    again = hold_gate(app, workers, version.ref, exam(AUC, BETTER, rows="rows"), key="k")
+
+    assert again == first
+    assert (again.champion_version, again.rows) == (0, 400)
+    assert len(app.evaluation.list_reports(MODEL)) == 2
+
+
+def test_repeated_gate_does_not_take_the_place_of_a_later_one(app, workers):
+    """A version stands on the last report it was given, not on one that is asked for again."""
+    version = release(app)
+    first = hold_gate(app, workers, version.ref, exam(), key="k")
+    later = hold_gate(app, workers, version.ref, exam())
+
+    hold_gate(app, workers, version.ref, exam(), key="k")
+
+    assert first.report_id != later.report_id
+    assert app.registry.get(version.ref).report_id == later.report_id
+
+
+def test_repeated_gate_finishes_what_was_interrupted(app, workers):
+    """A report that was kept under its key, but not attached before the process ended, is attached then."""
+    made = hold_gate(app, workers, release(app).ref, exam())
+    twin = release(app)
+    gating._keep(app, "cut", ("hold_gate", "delay@2", exam()), gating._Held(twin.version, made.report_id))
+
+    report = hold_gate(app, workers, twin.ref, exam(), key="cut")
+
+    assert (report.report_id, report.candidate_version) == (made.report_id, 2)
+    assert app.registry.get(twin.ref).report_id == made.report_id
+
+
+def test_faulty_gates_are_refused_before_anything_is_recorded(app, workers):
+    """All faults are told together, as paddock.toml would have them."""
+    version = release(app)
+    faulty = exam(GateSpec(metric="auc", at_least=0.6), GateSpec(metric="log_loss", at_least=0.4))
+
+    with pytest.raises(InvalidInput, match="gate 1: `auc` is not a metric") as refused:
+        hold_gate(app, workers, version.ref, faulty)
+
+    assert len(refused.value.problems) == 2
+    assert app.registry.get(version.ref).verification is None
 
 
 def test_gates_on_slices_and_latency_are_measured(app, workers):
