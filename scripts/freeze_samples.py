@@ -26,7 +26,7 @@ from paddock.automation import Rollout
 from paddock.automation.records import Words
 from paddock.datasets import profile_table
 from paddock.evaluation import GateSpec, Trial
-from paddock.kernel.clock import SimulatedClock
+from paddock.kernel.clock import SimulatedClock, to_micros
 from paddock.kernel.digest import Digest
 from paddock.kernel.ids import RolloutId
 from paddock.kernel.settings import resolve_settings
@@ -126,8 +126,8 @@ def _log_run(app: App) -> None:
         environment=_ENVIRONMENT,
         key="sixth",
     )
-    points = [MetricPoint("auc", 0.6 + step / 50, step, now) for step in range(4)]
-    app.tracking.log_metrics(run.run_id, [*points, MetricPoint("loss", float("nan"), 0, now)])
+    points = [MetricPoint("auc", 0.6 + step / 50, step, to_micros(now)) for step in range(4)]
+    app.tracking.log_metrics(run.run_id, [*points, MetricPoint("loss", float("nan"), 0, to_micros(now))])
     app.tracking.log_input(run.run_id, app.datasets.get("flights@2").ref, role="train")
     app.tracking.log_artifact(run.run_id, "plots/roc.txt", b"0 0\n1 1\n")
     app.tracking.finish_run(run.run_id)

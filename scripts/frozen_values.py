@@ -57,7 +57,8 @@ def _read_datasets(app: App) -> list[Json]:
 
 
 def _read_run(app: App) -> dict[str, Json]:
-    (run,) = app.tracking.search_runs(experiment="delay").runs
+    (listed,) = app.tracking.search_runs(experiment="delay").runs
+    run = app.tracking.get_run(listed.run_id)
     history = app.tracking.metric_history(run.run_id, "auc")
     environment = app.tracking.get_environment(run.environment_digest)
     return {

@@ -7,10 +7,11 @@
 - SQL is portable and lives in each room's `sql.py` and in `migrations/`.
 """
 
-from paddock.metadata.opening import open_metadata, restore_metadata
+from paddock.metadata.opening import check_writable, open_metadata, restore_metadata
 from paddock.metadata.ports import Metadata, Reader, Transaction
 from paddock.metadata.records import Event, Json, LedgerVerdict, NewEvent, Once, Row, SqlValue, StoreLoad
 from paddock.metadata.requests import once_for
+from paddock.metadata.sql import list_projects
 
 __all__ = [
     "Event",
@@ -24,6 +25,8 @@ __all__ = [
     "SqlValue",
     "StoreLoad",
     "Transaction",
+    "check_writable",
+    "list_projects",
     "once_for",
     "open_metadata",
     "restore_metadata",

@@ -39,7 +39,7 @@ class Transaction(Reader, Protocol):
         ...
 
     def execute_many(self, sql: str, rows: Sequence[Mapping[str, SqlValue]]) -> None:
-        """Run one statement for each of `rows`."""
+        """Run an `INSERT ... VALUES (...)` for each of `rows`, no two of which may meet in one stored row."""
         ...
 
     def append_event(self, event: NewEvent) -> None:

@@ -17,7 +17,7 @@ from paddock.metadata.entries import new_entry
 from paddock.metadata.parameters import check_params
 from paddock.metadata.ports import NO_PARAMS
 from paddock.metadata.postgres_errors import raise_known
-from paddock.metadata.postgres_sql import to_psycopg
+from paddock.metadata.postgres_sql import many_to_psycopg, to_psycopg
 from paddock.metadata.records import NewEvent, Row, SqlValue, StoreLoad
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
@@ -26,6 +26,7 @@ _CONNECT_TIMEOUT_S = 10
 _IDLE_TRANSACTION_S = 60
 # PostgreSQL's own default allows 100 for all; a process needs one per thread that is in the store
 _CONNECTION_CAP = 16
+_KINDS = {int: "bigint", str: "text", bytes: "bytea"}
 
 
 class _NumericLoader(Loader):
@@ -164,8 +165,12 @@ class PostgresTransaction(PostgresReader):
 
     def execute_many(self, sql: str, rows: Sequence[Mapping[str, SqlValue]]) -> None:
         try:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(to_psycopg(sql), [check_params(row) for row in rows])
+            checked = [check_params(row) for row in rows]
+            columns = {name: [row[name] for row in checked] for name in checked[0]} if checked else {}
+            kinds = tuple((name, kind) for name, values in columns.items() if (kind := _kind_of(values)))
+            if kinds:
+                arrays = {name: columns[name] for name, _ in kinds}
+                self._connection.execute(many_to_psycopg(sql, kinds), arrays)
         except psycopg.Error as error:
             self.failure = error
             raise_known(error)
@@ -175,6 +180,14 @@ class PostgresTransaction(PostgresReader):
         # unsealed: a position given here would make all writers wait for one row
         statements.insert_event(self, new_entry(event, self._received_at), None)
         self.has_events = True
+
+
+def _kind_of(values: Sequence[SqlValue]) -> str:
+    """Return the type of an array of these values, empty when all are NULL."""
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds:
+        return ""
+    return "float8" if float in kinds else _KINDS[kinds.pop()]
 
 
 def _check_server(connection: Connection) -> None:

@@ -141,6 +141,7 @@ def _fill(connection: Connection, archive: zipfile.ZipFile, manifest: DumpManife
         connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
     for table in manifest.tables:
         _fill_table(connection, archive, table)
+    _continue_numbers(connection)
 
 
 def _fill_table(connection: Connection, archive: zipfile.ZipFile, table: DumpTable) -> None:
@@ -151,6 +152,21 @@ def _fill_table(connection: Connection, archive: zipfile.ZipFile, table: DumpTab
     ):
         while block := file.read(_CHUNK_BYTES):
             rows.write(block)
+
+
+def _continue_numbers(connection: Connection) -> None:
+    """Let numbers that the database gives by itself go on behind those that were copied."""
+    rows = connection.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = current_schema() AND is_identity = 'YES'"
+    ).fetchall()
+    for row in rows:
+        table, column = sql.Identifier(row["table_name"]), sql.Identifier(row["column_name"])
+        connection.execute(
+            sql.SQL("SELECT setval(pg_get_serial_sequence({}, {}), MAX({})) FROM {}").format(
+                sql.Literal(row["table_name"]), sql.Literal(row["column_name"]), column, table
+            )
+        )
 
 
 def _copy_command(table: DumpTable, direction: str) -> sql.Composed:

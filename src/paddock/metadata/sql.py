@@ -123,6 +123,20 @@ def list_latest_events(
     return tuple(_event(row) for row in rows)
 
 
+def list_projects(reader: Reader) -> tuple[str, ...]:
+    """Return the projects that have events, by name; the unsealed tail counts."""
+    found: list[str] = []
+    while True:
+        row = reader.fetch_one(
+            "SELECT MIN(project_id) AS project_id FROM events WHERE project_id > :after",
+            {"after": found[-1] if found else ""},
+        )
+        project = _text(row, "project_id") if row else None
+        if not project:
+            return tuple(found)
+        found.append(project)
+
+
 def list_links(reader: Reader, after: int, limit: int) -> list[Link]:
     """Return sealed events of all projects after a position, as links of the chain."""
     rows = reader.fetch_all(

@@ -1,5 +1,6 @@
 """Check the whole ledger of a store against its hash chain, a page at a time."""
 
+from paddock.kernel.wording import count_of
 from paddock.metadata import sql as statements
 from paddock.metadata.ledger import EMPTY_HEAD, Fault, Head, check_end, check_links
 from paddock.metadata.ports import Reader
@@ -18,7 +19,7 @@ def verify_chain(reader: Reader) -> LedgerVerdict:
         ok=fault is None,
         checked_count=reached.position,
         first_bad_position=fault.position if fault else 0,
-        words=fault.words if fault else f"the chain of {reached.position} events holds",
+        words=fault.words if fault else f"the chain of {count_of(reached.position, 'event')} holds",
         unsealed_count=unsealed_count,
         head_position=recorded.position,
         head_hash=recorded.hash,

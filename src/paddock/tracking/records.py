@@ -1,41 +1,59 @@
 """What is known of experiments and runs, as values."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
+from paddock.kernel.clock import from_micros
 from paddock.kernel.digest import Digest
 from paddock.kernel.ids import RunId
 from paddock.kernel.refs import DatasetRef
 
-RunStatus = Literal["running", "finished", "failed", "killed"]
-MetricKind = Literal["number", "nan", "inf", "-inf"]
+RunStatus = Literal["running", "scheduled", "finished", "failed", "killed"]
+Lifecycle = Literal["active", "deleted"]
+Direction = Literal["input", "output"]
+
+DEFAULT_EXPERIMENT = "Default"
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A name under which runs stand together; it comes into being with its first run."""
+    """A name under which runs stand together; it comes into being with its first run, or by itself.
 
+    experiment_id: a whole number as text, `0` for the one named `Default`. artifact_location: where clients
+    keep files themselves, empty when they are kept here. run_count and last_run_at: of the active runs;
+    last_run_at is created_at without one.
+    """
+
+    experiment_id: str
     name: str
+    lifecycle: Lifecycle
+    artifact_location: str
     principal: str
     created_at: datetime
-    run_count: int
-    last_run_at: datetime
+    updated_at: datetime
+    run_count: int = 0
+    last_run_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class MetricPoint:
+class MetricPoint(msgspec.Struct, frozen=True, gc=False):
     """One measured value. NaN and the infinities are values like any other and are kept as such.
 
-    step: where in the training it was measured, may be negative; at: when, aware.
+    step: where in the training it was measured, may be negative; at_micros: when, since 1970-01-01 UTC.
     """
 
     key: str
     value: float
     step: int
-    at: datetime
+    at_micros: int
+
+    @property
+    def at(self) -> datetime:
+        return from_micros(self.at_micros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +74,50 @@ class RunInput:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribedDataset:
+    """A dataset that a client describes and keeps elsewhere; schema_text and profile are the client's own."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema_text: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedInput:
+    """What a run says of a dataset it has read. tags: such as `mlflow.data.context` -> `train`."""
+
+    dataset: DescribedDataset
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLink:
+    """A logged model that a run has read or made, at which step of it."""
+
+    model_id: str
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPoint:
+    """A point that a run measured of a logged model. dataset_name, dataset_digest: on what, or empty."""
+
+    model_id: str
+    point: MetricPoint
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run with everything small about it.
 
-    metrics: for each key the value at the highest (step, at). ended_at: None while running.
-    parent_id and environment_digest: empty where there is none.
+    metrics: for each key the value at the highest (step, at). ended_at: None while running. user_name: who
+    the client says has started it; principal: who it was. parent_id and environment_digest: empty where there
+    is none. artifact_location: that of its experiment. artifacts: filled by `get_run`, empty in lists.
     """
 
     run_id: RunId
@@ -72,11 +129,41 @@ class Run:
     parent_id: str
     principal: str
     environment_digest: str
+    experiment_id: str = ""
+    lifecycle: Lifecycle = "active"
+    user_name: str = ""
+    artifact_location: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     inputs: tuple[RunInput, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunBatch:
+    """What one write adds to a run, all of it or nothing.
+
+    tags: `mlflow.runName` names the run as well, and `mlflow.parentRunId` puts it below another one.
+    model_points: what stands in the metrics of logged models; the run has those of them that are in `points`.
+    """
+
+    points: Sequence[MetricPoint] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[RunInput, ...] = ()
+    described_inputs: tuple[DescribedInput, ...] = ()
+    models_read: tuple[ModelLink, ...] = ()
+    models_made: tuple[ModelLink, ...] = ()
+    model_points: tuple[ModelPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """A run, and what was logged to it as JSON; see docs/formats/run-summary.md."""
+
+    run: Run
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +197,3 @@ class EnvironmentSnapshot:
     memory_bytes: int
     seeds: Mapping[str, int]
     argv: tuple[str, ...]
-
-
-def encode_value(value: float) -> tuple[MetricKind, float]:
-    """Return the form in which a metric's value is stored: every store keeps finite numbers alike.
-
-    >>> encode_value(float("nan")), encode_value(0.5)
-    (('nan', 0.0), ('number', 0.5))
-    """
-    if math.isnan(value):
-        return "nan", 0.0
-    if math.isinf(value):
-        return ("inf" if value > 0 else "-inf"), 0.0
-    return "number", float(value)
-
-
-def decode_value(kind: str, value: float) -> float:
-    """Return the value that `encode_value` was given.
-
-    >>> decode_value("-inf", 0.0)
-    -inf
-    """
-    return value if kind == "number" else float(kind)

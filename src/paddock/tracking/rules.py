@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +11,26 @@ from itertools import pairwise
 from typing import get_args
 
 from paddock.kernel.clock import to_micros
-from paddock.kernel.errors import Conflict, InvalidInput, LimitExceeded
-from paddock.kernel.ids import parse_id
-from paddock.tracking.records import MetricPoint, RunStatus
+from paddock.kernel.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from paddock.kernel.ids import RunId
+from paddock.tracking.records import DescribedInput, MetricPoint, RunStatus
 
-MAX_KEY_BYTES = 250
-MAX_PARAM_BYTES = 6_000
-MAX_TAG_BYTES = 8_000
+MAX_KEY_CHARACTERS = 250
+MAX_EXPERIMENT_CHARACTERS = 500
+MAX_PARAM_CHARACTERS = 6_000
+MAX_TAG_CHARACTERS = 8_000
+MAX_EXPERIMENT_TAG_CHARACTERS = 20_000
 MAX_PATH_BYTES = 1_024
+MAX_DIGEST_CHARACTERS = 64
+MAX_SOURCE_CHARACTERS = 65_535
+MAX_SCHEMA_CHARACTERS = 1_048_576
+MAX_PROFILE_CHARACTERS = 16_777_216
 MAX_POINTS = 100_000
 MAX_PAIRS = 1_000
 MAX_PAGE = 1_000
+OPEN_STATUSES: tuple[RunStatus, ...] = ("running", "scheduled")
 
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "token", "secret", "apikey", "credentials"})
 _SECRET_PAIRS = (("api", "key"), ("access", "key"), ("private", "key"))
@@ -48,27 +57,28 @@ def check_transition(current: RunStatus, wanted: RunStatus) -> Transition:
     """
     if wanted not in get_args(RunStatus):
         return Transition(False, False, f"cannot become `{wanted}`; it ends finished, failed or killed")
-    if wanted == "running" and current != "running":
-        return Transition(False, False, f"is {current} and cannot run again")
     if current == wanted:
         return Transition(True, False, "")
-    if current != "running":
+    if wanted in OPEN_STATUSES and current not in OPEN_STATUSES:
+        return Transition(False, False, f"is {current} and cannot run again")
+    if current not in OPEN_STATUSES:
         return Transition(False, False, f"is {current} already and cannot become {wanted}")
     return Transition(True, True, "")
 
 
-def latest_points(points: Iterable[MetricPoint]) -> tuple[MetricPoint, ...]:
-    """Return for each key the point at the highest (step, at), of equal ones the last given.
+def newer_points(known: Mapping[str, MetricPoint], points: Iterable[MetricPoint]) -> tuple[MetricPoint, ...]:
+    """Return for each key the point at the highest (step, at, value), if it is higher than the known one.
 
-    >>> from paddock.kernel.clock import from_micros
-    >>> t = from_micros(0)
-    >>> [p.value for p in latest_points([MetricPoint("a", 1.0, 2, t), MetricPoint("a", 9.0, 1, t)])]
-    [1.0]
+    NaN is below every number.
+
+    >>> a, b = MetricPoint("auc", 0.7, 2, 0), MetricPoint("auc", 0.9, 1, 0)
+    >>> newer_points({}, [a, b]) == (a,), newer_points({"auc": a}, [b])
+    (True, ())
     """
     newest: dict[str, MetricPoint] = {}
     for point in points:
-        known = newest.get(point.key)
-        if known is None or (point.step, point.at) >= (known.step, known.at):
+        rival = newest.get(point.key) or known.get(point.key)
+        if rival is None or _rank(point) > _rank(rival):
             newest[point.key] = point
     return tuple(newest.values())
 
@@ -80,19 +90,47 @@ def check_points(points: Sequence[MetricPoint]) -> None:
     for point in points:
         if point.step not in _INT64:
             problems.append(f"metric `{point.key}` has step {point.step}, outside 64 bits")
-        if point.at.tzinfo is None:
-            problems.append(f"metric `{point.key}` at step {point.step} has a time without a zone")
+        if point.at_micros not in _INT64:
+            problems.append(f"metric `{point.key}` at step {point.step} has a time outside of 64 bits")
     _raise_all(problems)
 
 
 def check_params(params: Mapping[str, str]) -> None:
     """Raise InvalidInput with every fault of the parameters, or LimitExceeded for too many."""
-    _check_pairs("param", params, MAX_PARAM_BYTES)
+    _check_pairs("param", params, MAX_PARAM_CHARACTERS)
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
     """Raise InvalidInput with every fault of the tags, or LimitExceeded for too many."""
-    _check_pairs("tag", tags, MAX_TAG_BYTES)
+    _check_pairs("tag", tags, MAX_TAG_CHARACTERS)
+
+
+def check_experiment_tags(tags: Mapping[str, str]) -> None:
+    """As check_tags; what is said of an experiment may be longer."""
+    _check_pairs("tag", tags, MAX_EXPERIMENT_TAG_CHARACTERS)
+
+
+def check_described(inputs: Sequence[DescribedInput]) -> None:
+    """Raise InvalidInput with every fault of described datasets, or LimitExceeded for too many."""
+    _check_count("datasets", len(inputs), MAX_PAIRS)
+    problems = []
+    for given in inputs:
+        known = given.dataset
+        for field, text, most in (
+            ("name", known.name, MAX_EXPERIMENT_CHARACTERS),
+            ("digest", known.digest, MAX_DIGEST_CHARACTERS),
+            ("source type", known.source_type, MAX_DIGEST_CHARACTERS),
+            ("source", known.source, MAX_SOURCE_CHARACTERS),
+        ):
+            if problem := _name_problem(text, most):
+                problems.append(f"the {field} of dataset `{_short(known.name)}` {problem}")
+        for field, text, most in (
+            ("schema", known.schema_text, MAX_SCHEMA_CHARACTERS),
+            ("profile", known.profile, MAX_PROFILE_CHARACTERS),
+        ):
+            if problem := _text_problem(text, most):
+                problems.append(f"the {field} of dataset `{_short(known.name)}` {problem}")
+    _raise_all(problems)
 
 
 def new_params(stored: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]:
@@ -125,13 +163,64 @@ def check_artifact_path(path: str) -> str:
     return path
 
 
+def check_experiment_name(name: str) -> str:
+    """Return `name` if it may name an experiment: any text of one line, at most 500 characters.
+
+    >>> check_experiment_name("Delays, all carriers / 2013")
+    'Delays, all carriers / 2013'
+    """
+    problem = _name_problem(name, MAX_EXPERIMENT_CHARACTERS)
+    if problem:
+        raise InvalidInput(f"`{_short(name)}` cannot name an experiment: it {problem}")
+    return name
+
+
+def check_location(location: str) -> str:
+    """Return `location` if it can say where clients keep files; it is text to the server and never opened."""
+    problem = _text_problem(location, MAX_PATH_BYTES)
+    if problem or _CONTROL.search(location):
+        raise InvalidInput(f"an artifact location {problem or 'holds a control character'}")
+    return location
+
+
+def is_experiment_id(text: str) -> bool:
+    """Say whether a text can be the id of an experiment.
+
+    >>> is_experiment_id("0"), is_experiment_id("delay")
+    (True, False)
+    """
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+def parse_experiment_id(text: str) -> int:
+    """Return the number of an experiment id, such as `0`; NotFound for what can be none.
+
+    >>> parse_experiment_id("12")
+    12
+    """
+    if is_experiment_id(text):
+        return int(text)
+    raise NotFound(f"there is no experiment with id `{_short(text)}`", hint="paddock runs list")
+
+
+def parse_run_id(text: str) -> RunId:
+    """Return `text` if it can be the id of a run: 1 to 256 letters, digits, `-` and `_`, not `-` first.
+
+    >>> parse_run_id("0192f0c1aabb7ccc8dddeeeeffff0a1b")
+    '0192f0c1aabb7ccc8dddeeeeffff0a1b'
+    """
+    if _RUN_ID.fullmatch(text):
+        return RunId(text)
+    raise InvalidInput(f"`{_short(text)}` is no id of a run; one is 1 to 256 letters, digits, `-` and `_`")
+
+
 def check_run_name(name: str) -> str:
-    """Return `name` if it may name a run: any text of one line, at most 250 bytes; else raise InvalidInput.
+    """Return `name` if it may name a run: any text of one line of at most 250 characters.
 
     >>> check_run_name("depth 6, all carriers")
     'depth 6, all carriers'
     """
-    problem = _name_problem(name, MAX_KEY_BYTES)
+    problem = _name_problem(name, MAX_KEY_CHARACTERS)
     if problem:
         raise InvalidInput(f"`{_short(name)}` cannot name a run: it {problem}")
     return name
@@ -190,7 +279,7 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
         version, micros, run_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split(".")
         if version != "r1" or len(micros) > 20 or int(micros) not in _INT64:
             raise ValueError(version)
-        return int(micros), parse_id(run_id)
+        return int(micros), parse_run_id(run_id)
     except (ValueError, binascii.Error, InvalidInput) as error:
         raise InvalidInput(
             f"`{cursor[:60]!r}` is not a cursor of a list of runs", hint="start again without a cursor"
@@ -204,25 +293,25 @@ def check_page_limit(limit: int) -> int:
     raise InvalidInput(f"a page has 1 to {MAX_PAGE} runs, not {limit}")
 
 
-def _text_problem(text: str, most_bytes: int) -> str:
+def _text_problem(text: str, most: int) -> str:
     """Return what keeps `text` from being stored as it is, or an empty string.
 
     >>> _text_problem("a\\x00b", 10)
     'holds a NUL character'
     """
     try:
-        size = len(text.encode())
+        text.encode()
     except UnicodeEncodeError:
         return "is not valid Unicode text"
     if "\x00" in text:
         return "holds a NUL character"
-    return f"takes {size} bytes, more than {most_bytes}" if size > most_bytes else ""
+    return f"has {len(text)} characters, more than {most}" if len(text) > most else ""
 
 
-def _name_problem(text: str, most_bytes: int) -> str:
+def _name_problem(text: str, most: int) -> str:
     if not text:
         return "is empty"
-    if problem := _text_problem(text, most_bytes):
+    if problem := _text_problem(text, most):
         return problem
     return "holds a control character" if _CONTROL.search(text) else ""
 
@@ -237,21 +326,25 @@ def _path_problem(path: str) -> str:
         return "has an empty segment"
     if "." in segments or ".." in segments:
         return "has a segment `.` or `..`"
-    return ""
+    return f"takes more than {MAX_PATH_BYTES} bytes" if len(path.encode()) > MAX_PATH_BYTES else ""
+
+
+def _rank(point: MetricPoint) -> tuple[int, int, float]:
+    return point.step, point.at_micros, -math.inf if math.isnan(point.value) else point.value
 
 
 def _key_problem(kind: str, key: str) -> str:
-    problem = _name_problem(key, MAX_KEY_BYTES)
+    problem = _name_problem(key, MAX_KEY_CHARACTERS)
     return f"{kind} key `{_short(key)}` {problem}" if problem else ""
 
 
-def _check_pairs(kind: str, pairs: Mapping[str, str], most_bytes: int) -> None:
+def _check_pairs(kind: str, pairs: Mapping[str, str], most: int) -> None:
     _check_count(f"{kind}s", len(pairs), MAX_PAIRS)
     problems = [problem for key in pairs if (problem := _key_problem(kind, key))]
     problems += [
         f"the value of {kind} `{_short(key)}` {problem}"
         for key, value in pairs.items()
-        if (problem := _text_problem(value, most_bytes))
+        if (problem := _text_problem(value, most))
     ]
     _raise_all(problems)
 

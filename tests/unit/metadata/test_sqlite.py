@@ -68,6 +68,7 @@ def test_header_names_paddock(store: Metadata, tmp_path: Path) -> None:
     assert connection.pragma("synchronous") == 2
     assert connection.pragma("foreign_keys") == 1
     assert connection.pragma("trusted_schema") == 0
+    assert connection.pragma("wal_autocheckpoint") == 0
     connection.close()
 
 

@@ -1,0 +1,1 @@
+"""The SQL of tracking, by what it is about."""
