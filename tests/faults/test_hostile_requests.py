@@ -241,7 +241,7 @@ def test_page_size_is_bounded(server: ServerProcess, limit: str):
         (b"[]", (422, "invalid_input")),
         (b'{"experiment": "a", "principal": "root"}', (422, "invalid_input")),
         (b'{"experiment": "a", "status": "finished"}', (422, "invalid_input")),
-        (b'{"experiment": "../../etc"}', (422, "invalid_input")),
+        (b'{"experiment": "a", "run_id": "../../etc"}', (422, "invalid_input")),
         (b'{"experiment": "a\\u0000b"}', (422, "invalid_input")),
         (b'{"experiment": "a", "params": {"x\\u0000": "1"}}', (422, "invalid_input")),
         (b'{"experiment": "a", "run_id": "--help"}', (422, "invalid_input")),

@@ -44,7 +44,8 @@ def write_backup(source: Source, target: Path, now: datetime, progress: Progress
     verdict = source.metadata.verify_ledger()
     _demand_whole(verdict)
     progress("ledger", 1, 1)
-    with stage_folder(target) as draft:
+    # held, because objects that the rows of the snapshot name might be freed before they are copied
+    with stage_folder(target) as draft, source.objects.hold():
         manifest = _write_parts(source, draft, verdict, now, progress)
         write_new(draft / MANIFEST_NAME, (encode_manifest(manifest),))
         progress("sync", 0, 1)

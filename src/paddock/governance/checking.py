@@ -70,7 +70,8 @@ def _list_alias_faults(rooms: Rooms, objects: ObjectStore) -> Iterator[tuple[str
             except NotFound as error:
                 yield where, f"leads nowhere: {error.message}"
                 continue
-            for words in find_package_faults(objects, version.package_digest):
+            faults = find_package_faults(objects, version.package_digest) if version.has_package else ()
+            for words in faults:
                 yield where, f"points at version {version.version}, which cannot serve: {words}"
 
 

@@ -1,8 +1,8 @@
 """Every digest that rows of a project name, asked from the rooms that wrote them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from paddock.datasets import Datasets
 from paddock.evaluation import Evaluation
@@ -16,7 +16,16 @@ from paddock.objects import ObjectStore
 from paddock.pipelines import Pipelines, StepRun
 from paddock.registry import Registry
 from paddock.serving import Endpoints
-from paddock.tracking import Tracking
+from paddock.tracking import (
+    Leftover,
+    Owner,
+    Tracking,
+    list_named_objects,
+    owner_of_model,
+    owner_of_run,
+)
+
+CANDIDATE: Final = "candidate"
 
 _PAGE = 200
 _ALL = 2**31 - 1
@@ -56,14 +65,35 @@ def open_rooms(metadata: Metadata, objects: ObjectStore, clock: Clock, actor: Ac
     )
 
 
-def list_named(rooms: Rooms, metadata: Metadata) -> Iterator[Named]:
-    """Yield what rows name, room by room; the outputs and logs of steps are `find_step_faults`."""
+def list_named(rooms: Rooms, metadata: Metadata, without: Collection[Leftover] = ()) -> Iterator[Named]:
+    """Yield what rows name, room by room; the outputs and logs of steps are `find_step_faults`.
+
+    without: files and uploads that do not count.
+    """
+    # first, because only these rows are ever deleted: what moves from here to another room is seen there
+    yield from _of_runs(metadata, rooms.tracking.actor, without)
     yield from _of_datasets(rooms.datasets)
-    yield from _of_runs(rooms.tracking)
     yield from _of_reports(metadata, rooms.evaluation.actor)
     yield from _of_models(rooms.registry)
     yield from _of_endpoints(rooms.endpoints)
     yield from _of_monitors(rooms.monitoring)
+
+
+def list_source_runs(registry: Registry) -> Iterator[Owner]:
+    """Yield the runs and logged models that registered versions come from: the owners of their files."""
+    for summary in registry.list_models():
+        for version in registry.list_versions(summary.name):
+            if version.run_id:
+                yield owner_of_run(version.run_id)
+            if version.model_id:
+                yield owner_of_model(version.model_id)
+
+
+def list_candidates(metadata: Metadata, project_id: str) -> Iterator[Named]:
+    """Yield the packages that gate reports judge; they need not have been registered, nor be there still."""
+    for event in _list_gate_events(metadata, project_id):
+        where = f"gate report `{_text(event, 'report_id')}`"
+        yield Named(where, CANDIDATE, _text(event, "candidate_digest"), is_package=True)
 
 
 def list_steps(pipelines: Pipelines) -> Iterator[StepRun]:
@@ -103,33 +133,30 @@ def _of_datasets(datasets: Datasets) -> Iterator[Named]:
             yield Named(f"dataset `{version.ref}`", "profile", version.profile_digest)
 
 
-def _of_runs(tracking: Tracking) -> Iterator[Named]:
-    cursor = ""
-    while True:
-        page = tracking.search_runs(limit=_PAGE, cursor=cursor)
-        for run in page.runs:
-            if run.environment_digest:
-                yield Named(f"run `{run.run_id}`", "environment", run.environment_digest)
-            for artifact in run.artifacts:
-                yield Named(f"run `{run.run_id}`", f"artifact `{artifact.path}`", artifact.digest)
-        cursor = page.next_cursor
-        if not cursor:
-            return
+def _of_runs(metadata: Metadata, actor: Actor, without: Collection[Leftover]) -> Iterator[Named]:
+    """Yield environments, artifacts and parts of uploads; of runs that are deleted, too."""
+    for named in list_named_objects(metadata, actor.project_id, without):
+        yield Named(named.where, named.what, named.digest)
 
 
 def _of_reports(metadata: Metadata, actor: Actor) -> Iterator[Named]:
-    """Yield gate reports from the ledger: they can be listed by model only, and a model need not exist."""
+    for event in _list_gate_events(metadata, actor.project_id):
+        yield Named(f"gate report `{_text(event, 'report_id')}`", "body", _text(event, "report_digest"))
+
+
+def _list_gate_events(metadata: Metadata, project_id: str) -> Iterator[Event]:
+    """Yield the ledger's word of every gate report: the reports can be listed by model only."""
     position = 0
-    while events := metadata.events(actor.project_id, after=position, kind="gate."):
-        for event in events:
-            yield Named(f"gate report `{_text(event, 'report_id')}`", "body", _text(event, "report_digest"))
+    while events := metadata.events(project_id, after=position, kind="gate."):
+        yield from events
         position = events[-1].position
 
 
 def _of_models(registry: Registry) -> Iterator[Named]:
     for summary in registry.list_models():
         for version in registry.list_versions(summary.name):
-            yield Named(f"model `{version.ref}`", "package", version.package_digest, is_package=True)
+            if version.package_digest:  # a version from elsewhere has none
+                yield Named(f"model `{version.ref}`", "package", version.package_digest, is_package=True)
 
 
 def _of_endpoints(endpoints: Endpoints) -> Iterator[Named]:

@@ -1,4 +1,4 @@
-"""What a backup, a restored store and a check of a store are; values only."""
+"""What a backup, a restored store, a check and a collection of a store are; values only."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from paddock.kernel.digest import Digest
+from paddock.tracking import Leftover
 
 BACKUP_FORMAT = "paddock.backup"
 BACKUP_FORMAT_VERSION = 1
 
 Engine = Literal["sqlite", "postgresql"]
-Stage = Literal["ledger", "rows", "objects", "logs", "files", "sync"]
+Stage = Literal["ledger", "rows", "objects", "logs", "files", "sync", "deleting"]
 # called with the stage, how many of its parts are done, and how many there are
 Progress: TypeAlias = Callable[[Stage, int, int], None]
 
@@ -108,3 +109,31 @@ class StoreCheck:
     @property
     def ok(self) -> bool:
         return not self.faults
+
+
+@dataclass(frozen=True, slots=True)
+class FreedObject:
+    digest: Digest
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What a collection found, and whether it has deleted it.
+
+    object_count, size_bytes: all that was there. freed: what nothing refers to, without what is younger than
+    the least age, which is young_count and young_bytes. leftovers: files of purged runs and uploads that have
+    expired; their objects are among the freed ones when nothing else refers to them.
+    """
+
+    is_deleted: bool
+    object_count: int
+    size_bytes: int
+    young_count: int
+    young_bytes: int
+    freed: tuple[FreedObject, ...]
+    leftovers: tuple[Leftover, ...]
+
+    @property
+    def freed_bytes(self) -> int:
+        return sum(each.size_bytes for each in self.freed)

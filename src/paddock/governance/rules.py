@@ -1,13 +1,15 @@
-"""The manifest's bytes, and which files a backup may have."""
+"""The manifest's bytes, which files a backup may have, and how old an object is that may be deleted."""
 
 import re
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 
 from paddock.governance.records import BACKUP_FORMAT, BACKUP_FORMAT_VERSION, BackupManifest, Stage
 from paddock.kernel.digest import Digest, digest_bytes
-from paddock.kernel.errors import IntegrityError, StoreTooNew, UnreadableFile
+from paddock.kernel.durations import describe_duration
+from paddock.kernel.errors import IntegrityError, InvalidInput, StoreTooNew, UnreadableFile
 
 MANIFEST_NAME: Final = "backup.json"
 METADATA_NAME: Final = "metadata.backup"
@@ -15,6 +17,8 @@ OBJECTS_NAME: Final = "objects"
 GATEWAYS_NAME: Final = "gateways"
 DECLARATION_NAME: Final = "paddock.toml"
 CONFIG_NAMES: Final = ("config.json", "last-good.json")
+GRACE: Final = timedelta(days=1)
+LEAST_AGE: Final = timedelta(hours=1)
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _FILE = re.compile(
@@ -87,6 +91,20 @@ def seal_of(manifest: BackupManifest) -> Digest:
     """Return the digest of everything in the manifest but the seal, whatever its layout in the file."""
     open_manifest = msgspec.structs.replace(manifest, seal="")
     return digest_bytes(msgspec.json.encode(open_manifest, order="deterministic"))
+
+
+def check_min_age(min_age: timedelta) -> timedelta:
+    """Return `min_age` if objects of that age may be deleted, else raise InvalidInput.
+
+    >>> check_min_age(timedelta(days=1)).days
+    1
+    """
+    if min_age < LEAST_AGE:
+        raise InvalidInput(
+            f"objects are deleted when they are {describe_duration(LEAST_AGE)} old or older, "
+            f"not {describe_duration(min_age)}: the row of a younger one may be about to come"
+        )
+    return min_age
 
 
 def ignore_progress(stage: Stage, done: int, total: int) -> None:

@@ -1,13 +1,15 @@
 """Backing a store up and checking it, as one actor."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from paddock.governance.backing_up import Source, write_backup
 from paddock.governance.checking import check_store
+from paddock.governance.collecting import Collector
 from paddock.governance.naming import open_rooms
-from paddock.governance.records import BackupReport, Progress, StoreCheck
-from paddock.governance.rules import ignore_progress
+from paddock.governance.records import BackupReport, GcReport, Progress, StoreCheck
+from paddock.governance.rules import GRACE, check_min_age, ignore_progress
 from paddock.kernel.clock import Clock
 from paddock.kernel.refs import Actor
 from paddock.metadata import Metadata
@@ -36,6 +38,23 @@ class Governance:
         """
         source = Source(self.metadata, self.objects, self.folder)
         return write_backup(source, target, self.clock.now(), progress)
+
+    def collect(
+        self, *, delete: bool = False, min_age: timedelta = GRACE, progress: Progress = ignore_progress
+    ) -> GcReport:
+        """Find the objects that nothing refers to, in all projects, and with `delete` delete them.
+
+        min_age: an object that was stored or asked for anew within it stays, because its row may be about to
+        come; at least an hour. Uploads that have expired, and files whose run was purged, are dropped first.
+
+        Raises InvalidInput for a shorter age, StoreInUse while another process backs up or cleans up, and
+        IntegrityError when a model package cannot be read, because then nobody knows which files it needs.
+        """
+        check_min_age(min_age)
+        collector = Collector(
+            self.metadata, self.objects, self.clock, self.actor.principal, self.folder, min_age, progress
+        )
+        return collector.collect(deletes=delete)
 
     def check(self, *, progress: Progress = ignore_progress) -> StoreCheck:
         """Look at everything there is and return every fault; nothing is changed.

@@ -1,11 +1,20 @@
 """Objects in memory, for tests and for throw-away work."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+from paddock.kernel.clock import monotonic_s
 from paddock.kernel.digest import Digest, digest_bytes
-from paddock.kernel.errors import InvalidInput, NotFound
+from paddock.kernel.errors import NotFound, StoreInUse
+from paddock.objects.ports import Check, ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    body: bytes
+    since_s: float
 
 
 class MemoryBackend:
@@ -13,40 +22,75 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._bodies: dict[Digest, bytes] = {}
+        self._kept: dict[Digest, _Kept] = {}
+        self._idle = threading.Condition(self._lock)
+        self._holders = 0
+        self._is_deleting = False
 
-    def read(self, digest: Digest) -> bytes:
+    def find(self, digest: Digest) -> ObjectInfo | None:
         with self._lock:
-            if digest not in self._bodies:
-                raise NotFound(f"there is no object `{digest}`")
-            return self._bodies[digest]
+            return self._describe(digest) if digest in self._kept else None
 
-    def read_chunks(self, digest: Digest) -> Iterator[bytes]:
-        yield self.read(digest)
+    def read_chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        with self._lock:
+            kept = self._require(digest)
+        yield kept.body[start:stop]
 
     def write(self, digest: Digest, body: bytes) -> None:
         with self._lock:
-            self._bodies.setdefault(digest, bytes(body))
+            self._kept[digest] = _Kept(bytes(body), monotonic_s())
 
-    def write_file(self, digest: Digest, path: Path) -> None:
-        body = path.read_bytes()
-        if digest_bytes(body) != digest:
-            raise InvalidInput(f"`{path}` was changed while it was being stored")
+    def write_chunks(self, chunks: Iterable[bytes], check: Check) -> Digest:
+        body = b"".join(chunks)
+        digest = digest_bytes(body)
+        check(digest, len(body))
         self.write(digest, body)
+        return digest
 
-    def has(self, digest: Digest) -> bool:
+    def renew(self, digest: Digest) -> bool:
         with self._lock:
-            return digest in self._bodies
+            kept = self._kept.get(digest)
+            if kept is not None:
+                self._kept[digest] = _Kept(kept.body, monotonic_s())
+            return kept is not None
 
-    def size_bytes(self, digest: Digest) -> int:
-        return len(self.read(digest))
-
-    def delete(self, digest: Digest) -> None:
+    def delete(self, digest: Digest, *, min_age_s: float = 0.0) -> bool:
         with self._lock:
-            if self._bodies.pop(digest, None) is None:
-                raise NotFound(f"there is no object `{digest}`")
+            self._require(digest)
+            if self._describe(digest).age_s < min_age_s:
+                return False
+            del self._kept[digest]
+            return True
 
-    def list_digests(self) -> Iterator[Digest]:
+    def list_objects(self) -> Iterator[ObjectInfo]:
         with self._lock:
-            digests = sorted(self._bodies)
-        yield from digests
+            found = [self._describe(digest) for digest in sorted(self._kept)]
+        yield from found
+
+    @contextmanager
+    def hold(self, *, deletes: bool) -> Iterator[None]:
+        with self._idle:
+            if deletes and (self._holders or self._is_deleting):
+                raise StoreInUse("the objects are being backed up or cleaned up", hint="wait for it to end")
+            while self._is_deleting:
+                self._idle.wait()
+            self._is_deleting = deletes
+            self._holders += not deletes
+        try:
+            yield
+        finally:
+            with self._idle:
+                if deletes:
+                    self._is_deleting = False
+                else:
+                    self._holders -= 1
+                self._idle.notify_all()
+
+    def _require(self, digest: Digest) -> _Kept:
+        if digest not in self._kept:
+            raise NotFound(f"there is no object `{digest}`")
+        return self._kept[digest]
+
+    def _describe(self, digest: Digest) -> ObjectInfo:
+        kept = self._kept[digest]
+        return ObjectInfo(digest, len(kept.body), monotonic_s() - kept.since_s)
