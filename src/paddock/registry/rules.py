@@ -1,30 +1,126 @@
 """What may be registered, promoted and rolled back. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
 from paddock.evaluation import ReportSummary
 from paddock.kernel.digest import Digest
-from paddock.kernel.errors import InvalidInput
+from paddock.kernel.errors import Conflict, InvalidInput
 from paddock.kernel.names import nearest
-from paddock.registry.records import ALIASES, Alias, AliasChange, ModelVersion, Recipe, Verdict
+from paddock.registry.records import ALIASES, STAGES, Alias, AliasChange, ModelVersion, Recipe, Stage, Verdict
 
 ALLOWED = Verdict(allowed=True)
 
 
-def parse_alias(text: str) -> Alias:
-    """Return `text` if it is an alias, else raise InvalidInput with the nearest one.
+class Named(Protocol):
+    """A model, as far as it matters here."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def has_packages(self) -> bool: ...
+
+
+def parse_alias(text: str, also: Iterable[str] = ()) -> Alias:
+    """Return `text` if it is champion or challenger, else raise InvalidInput with the nearest alias there is.
+
+    also: what else is an alias of the model.
 
     >>> parse_alias("champion")
     'champion'
     """
     if text in ALIASES:
         return text
-    match = nearest(text, ALIASES)
+    known = (*ALIASES, *(alias for alias in also if alias not in ALIASES))
+    match = nearest(text, known)
     hint = f"did you mean `{match}`" if match else ""
-    raise InvalidInput(f"`{text[:80]}` is not an alias; there are {' and '.join(ALIASES)}", hint=hint)
+    there = f"{', '.join(known[:-1])} and {known[-1]}"
+    raise InvalidInput(f"`{text[:80]}` is not an alias; there are {there}", hint=hint)
+
+
+def demand(verdict: Verdict) -> None:
+    """Raise Conflict with the reason unless it is allowed."""
+    if not verdict.allowed:
+        raise Conflict(verdict.reason, hint=verdict.hint)
+
+
+def check_loose(model: Named, what: str) -> Verdict:
+    """Tell whether a model may be renamed or deleted: whether nothing that stays speaks of it by name."""
+    if not model.has_packages:
+        return ALLOWED
+    return Verdict(
+        False,
+        f"model `{model.name}` has versions with a package and cannot be {what}: gate reports, endpoints and "
+        "predictions speak of it by this name",
+        f"paddock models show {model.name}",
+    )
+
+
+def check_package(version: ModelVersion) -> Verdict:
+    """Tell whether a version has a package, which is what gates measure and gateways serve."""
+    if version.has_package:
+        return ALLOWED
+    return Verdict(
+        False,
+        f"{version.ref} has no package: a client of MLflow registered it from `{version.source}`, and "
+        "nothing of it can be measured or served here",
+        f'run.log_model(model, name="{version.name}", sample=...)',
+    )
+
+
+def check_deletable(version: ModelVersion, history: Iterable[AliasChange], *, has_packages: bool) -> Verdict:
+    """Tell whether a version may be deleted for good.
+
+    history: every move of the model's champion. has_packages: whether any version of the model has one.
+    """
+    if version.has_package:
+        return Verdict(
+            False,
+            f"{version.ref} has a package and is kept: gate reports and predictions speak of it",
+            f"paddock models show {version.ref}",
+        )
+    if has_packages and any(move.to_version == version.version for move in history):
+        return Verdict(
+            False,
+            f"{version.ref} was champion once, and the history of a model with packages is kept",
+            f"paddock models show {version.name}",
+        )
+    return ALLOWED
+
+
+def check_stage(version: ModelVersion, stage: Stage) -> Verdict:
+    """Tell whether a client may call a version by a stage."""
+    if not version.has_package or version.shown_stage == stage:
+        return ALLOWED
+    return Verdict(
+        False,
+        f"{version.ref} has a package: it is `Production` while it is champion, `Staging` while it is "
+        "challenger, and no client says so",
+        f'paddock models promote {version.ref} champion --reason "..."',
+    )
+
+
+def newest_by_stage(versions: Iterable[ModelVersion]) -> Mapping[str, tuple[ModelVersion, ...]]:
+    """Return for each model the newest version of each stage that has one, the oldest first."""
+    newest: dict[tuple[str, str], ModelVersion] = {}
+    for version in versions:
+        place = (version.name, version.shown_stage)
+        if place not in newest or newest[place].version < version.version:
+            newest[place] = version
+    names = dict.fromkeys(name for name, _ in newest)
+    return {
+        name: tuple(
+            sorted(
+                (newest[name, stage] for stage in STAGES if (name, stage) in newest),
+                key=lambda version: version.version,
+            )
+        )
+        for name in names
+    }
 
 
 def check_recipe(recipe: Recipe, parent: ModelVersion) -> Verdict:
@@ -33,9 +129,10 @@ def check_recipe(recipe: Recipe, parent: ModelVersion) -> Verdict:
     All three digests must be known and equal; what differs is named. A digest the parent does not
     have differs too: what is not known cannot be claimed to be the same.
     """
-    unknown = [name for name in recipe.__struct_fields__ if not getattr(recipe, name)]
+    unknown = _unknown_parts(recipe)
     if unknown:
-        return Verdict(False, f"a refit of {parent.ref} needs its {', '.join(unknown)}")
+        reason = f"a refit of {parent.ref} needs its {', '.join(unknown)}"
+        return Verdict(False, reason, _recipe_hint(unknown))
     differing = [
         name for name in recipe.__struct_fields__ if getattr(recipe, name) != getattr(parent.recipe, name)
     ]
@@ -43,6 +140,15 @@ def check_recipe(recipe: Recipe, parent: ModelVersion) -> Verdict:
         reason = f"this is no refit of {parent.ref}: {', '.join(differing)} differ from its own"
         return Verdict(False, reason, "register it without `refit_of` and gate it by itself")
     return ALLOWED
+
+
+def check_refittable(version: ModelVersion) -> Verdict:
+    """Tell whether a refit of `version` can ever be registered: every part of its recipe is known."""
+    unknown = _unknown_parts(version.recipe)
+    if not unknown:
+        return ALLOWED
+    reason = f"{version.ref} was registered without its {', '.join(unknown)}, so it cannot be fitted again"
+    return Verdict(False, reason, _recipe_hint(unknown))
 
 
 def check_report(name: str, package_digest: Digest, report: ReportSummary) -> Verdict:
@@ -69,6 +175,8 @@ def check_promotion(
     this package, or, for a refit, one on its parent's and golden requests that were replayed. A
     version whose golden requests were last answered differently is refused in any case.
     """
+    if not version.has_package:
+        return check_package(version)
     if version.verification is not None and not version.verification.passed:
         return Verdict(
             False,
@@ -100,7 +208,14 @@ def current_version(history: Sequence[AliasChange]) -> int:
 
 def plan_move(history: Sequence[AliasChange], move: AliasChange) -> AliasChange:
     """Return `move` as the next one of `history`, oldest first: numbered, and with where it starts."""
-    return msgspec.structs.replace(move, sequence=len(history) + 1, from_version=current_version(history))
+    return follow(history[-1] if history else None, move)
+
+
+def follow(last: AliasChange | None, move: AliasChange) -> AliasChange:
+    """Return `move` as the next one after `last`, None when there was none before."""
+    if last is None:
+        return msgspec.structs.replace(move, sequence=1)
+    return msgspec.structs.replace(move, sequence=last.sequence + 1, from_version=last.to_version)
 
 
 def find_version_before(history: Sequence[AliasChange]) -> int:
@@ -141,6 +256,15 @@ def _check_refit(version: ModelVersion, parent: ModelVersion, report: ReportSumm
     if version.verification is None:
         return Verdict(False, f"golden requests of {version.ref} were not replayed yet")
     return ALLOWED
+
+
+def _unknown_parts(recipe: Recipe) -> list[str]:
+    return [name for name in recipe.__struct_fields__ if not getattr(recipe, name)]
+
+
+def _recipe_hint(unknown: Sequence[str]) -> str:
+    """Return the line that gives the code, the one part of a recipe that `log_model` cannot find."""
+    return "run.log_model(..., code=FUNCTION)" if "code_digest" in unknown else ""
 
 
 def _gate_command(version: ModelVersion) -> str:

@@ -1,6 +1,6 @@
 """Registering versions, moving aliases, and telling where they stood."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,24 +10,32 @@ from paddock.evaluation import ReportSummary, find_report_summary, note_registra
 from paddock.kernel.clock import Clock
 from paddock.kernel.digest import Digest, parse_digest
 from paddock.kernel.errors import Conflict, IntegrityError, InvalidInput, NotFound, PromotionRefused
-from paddock.kernel.names import check_name, nearest
-from paddock.kernel.refs import Actor, DatasetRef, ModelVersionRef, ProjectId, parse_ref, parse_version
+from paddock.kernel.names import check_name
+from paddock.kernel.refs import Actor, DatasetRef, ModelVersionRef, refuse_unnamed
 from paddock.metadata import Json, Metadata, Reader, Transaction, once_for
 from paddock.objects import ObjectStore
-from paddock.registry import rules, sql
-from paddock.registry.events import move_event, registration_data, version_event
+from paddock.registry import naming, rules
+from paddock.registry.aliases import clear_free, set_free
+from paddock.registry.events import created_event, move_event, registration_data, version_event
+from paddock.registry.finding import check_model, get_version, require_model
+from paddock.registry.models import RegisteredModels
+from paddock.registry.moves import Prepared, check_expected, check_reason, demand_complete, lacking
 from paddock.registry.packages import find_missing_objects
 from paddock.registry.records import (
+    ALIASES,
+    Alias,
     AliasChange,
     ModelSummary,
     ModelVersion,
     Recipe,
-    Verdict,
     Verification,
     WayBack,
 )
+from paddock.registry.sql import aliases, models, versions
+from paddock.registry.versions import RegisteredVersions
 
 _NO_RECIPE = Recipe()
+_BY_CLIENT = "set by a client of MLflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,16 @@ class Registry:
     objects: ObjectStore
     clock: Clock
     actor: Actor
+
+    @property
+    def models(self) -> RegisteredModels:
+        """Models as such: made and described without a version, renamed, deleted, searched."""
+        return RegisteredModels(self.metadata, self.clock, self.actor)
+
+    @property
+    def versions(self) -> RegisteredVersions:
+        """Versions without a package, and what can be said of any version."""
+        return RegisteredVersions(self.metadata, self.clock, self.actor)
 
     def register_version(
         self,
@@ -60,14 +78,15 @@ class Registry:
         """
 
         def change(tx: Transaction) -> ModelVersion:
-            number = sql.find_latest_version(tx, project_id, name) + 1
-            version = msgspec.structs.replace(draft, version=number)
             if refit_of:
-                parent = _get_version(tx, project_id, ModelVersionRef(name, refit_of))
-                _demand(rules.check_recipe(recipe, parent))
-            if not sql.has_model(tx, project_id, name):
-                sql.insert_model(tx, project_id, version)
-            sql.insert_version(tx, project_id, version)
+                parent = get_version(tx, project_id, ModelVersionRef(name, refit_of))
+                rules.demand(rules.check_recipe(recipe, parent))
+            if not models.has_model(tx, project_id, name):
+                models.insert_model(tx, self.actor, name, "", now)
+                tx.append_event(created_event(self.actor, name, "", {}, now))
+            number = models.take_number(tx, project_id, name, now)
+            version = msgspec.structs.replace(draft, version=number)
+            versions.insert_version(tx, project_id, version)
             if report_id:
                 self._link_report(tx, version, report_id)
             data = registration_data(version)
@@ -89,10 +108,11 @@ class Registry:
             aliases=(),
             principal=self.actor.principal,
             created_at=now,
+            updated_at=now,
         )
         missing = find_missing_objects(self.objects, draft.package_digest)
         if missing:
-            raise NotFound(_lacking(f"package `{package_digest}`", missing))
+            raise NotFound(lacking(f"package `{package_digest}`", missing))
         request = ("register_version", name, package_digest, run_id, refit_of, report_id, datasets, recipe)
         return self.metadata.write(change, once=once_for(self.actor, key, request, ModelVersion))
 
@@ -104,11 +124,11 @@ class Registry:
         """
 
         def change(tx: Transaction) -> ModelVersion:
-            version = _get_version(tx, project_id, ref)
+            version = get_version(tx, project_id, ref)
             if version.report_id == report_id:
                 return version
             self._link_report(tx, version, report_id)
-            sql.set_report(tx, project_id, version, report_id)
+            versions.set_report(tx, project_id, version, report_id)
             data: dict[str, Json] = {"report_id": report_id}
             tx.append_event(version_event(self.actor, "model.report_attached", version, data, now))
             return msgspec.structs.replace(version, report_id=report_id)
@@ -132,8 +152,8 @@ class Registry:
         """
 
         def change(tx: Transaction) -> ModelVersion:
-            version = _get_version(tx, project_id, ref)
-            sql.insert_verification(tx, project_id, version, verification)
+            version = get_version(tx, project_id, ref)
+            versions.insert_verification(tx, project_id, version, verification)
             data: dict[str, Json] = {"passed": passed, "cause": cause, "words": words}
             tx.append_event(version_event(self.actor, "model.verified", version, data, now))
             return msgspec.structs.replace(version, verification=verification)
@@ -156,19 +176,20 @@ class Registry:
     ) -> AliasChange:
         """Point an alias at a version that a passed gate report, or its parent's, speaks for.
 
-        expected_version: where the alias must still point (0: nowhere), None for where it points
-        when this is called; Conflict when somebody else has moved it since. Pointing it where it
+        ref: by number or by alias; a name alone is InvalidInput, as the newest version may be another one
+        than was meant. expected_version: where the alias must still point (0: nowhere), None for where it
+        points when this is called; Conflict when somebody else has moved it since. Pointing it where it
         points already changes nothing and returns the move that put it there. Raises
         PromotionRefused with what is missing. Event `model.promoted` for the champion,
         `alias.moved` for the challenger.
         """
 
         def change(tx: Transaction) -> AliasChange:
-            version = _get_version(tx, project_id, ref)
+            version = get_version(tx, project_id, ref)
             report_id = self._demand_report(tx, version)
-            _demand_complete(version, prepared, PromotionRefused)
-            history = sql.list_alias_changes(tx, project_id, version.name, target)
-            _check_expected(f"{version.name}@{target}", rules.current_version(history), expected)
+            demand_complete(version, prepared, PromotionRefused)
+            history = aliases.list_alias_changes(tx, project_id, version.name, target)
+            check_expected(f"{version.name}@{target}", rules.current_version(history), expected)
             if rules.current_version(history) == version.version:
                 return history[-1]
             return self._move(
@@ -188,9 +209,11 @@ class Registry:
             )
 
         target, project_id, now = rules.parse_alias(alias), self.actor.project_id, self.clock.now()
-        _check_reason(reason)
-        name, _ = parse_ref("model", str(ref))
-        prepared = self._prepare(name, target, lambda reader: _get_version(reader, project_id, ref))
+        check_reason(reason)
+        name, selector = naming.parse_model_ref(str(ref))
+        if not selector:
+            raise self._refuse_unnamed(name, target)
+        prepared = self._prepare(name, target, lambda reader: get_version(reader, project_id, ref))
         expected = prepared.current if expected_version is None else expected_version
         request = ("promote", str(ref), alias, reason, expected_version)
         return self.metadata.write(change, once=once_for(self.actor, key, request, AliasChange))
@@ -207,21 +230,23 @@ class Registry:
         """
 
         def before(reader: Reader) -> ModelVersion:
-            _check_model(reader, project_id, name)
-            history = sql.list_alias_changes(reader, project_id, name, "champion")
+            check_model(reader, project_id, name)
+            history = aliases.list_alias_changes(reader, project_id, name, "champion")
             number = rules.find_version_before(history)
             if not number:
                 raise Conflict(
                     f"model `{name}` has no earlier champion to go back to",
                     hint=f"paddock models show {name}",
                 )
-            return _get_version(reader, project_id, ModelVersionRef(name, number))
+            version = get_version(reader, project_id, ModelVersionRef(name, number))
+            rules.demand(rules.check_package(version))
+            return version
 
         def change(tx: Transaction) -> AliasChange:
-            history = sql.list_alias_changes(tx, project_id, name, "champion")
-            _check_expected(f"{name}@champion", rules.current_version(history), expected)
+            history = aliases.list_alias_changes(tx, project_id, name, "champion")
+            check_expected(f"{name}@champion", rules.current_version(history), expected)
             version = before(tx)
-            _demand_complete(version, prepared, Conflict)
+            demand_complete(version, prepared, Conflict)
             return self._move(
                 tx,
                 history,
@@ -239,7 +264,7 @@ class Registry:
             )
 
         project_id, now = self.actor.project_id, self.clock.now()
-        _check_reason(reason)
+        check_reason(reason)
         prepared = self._prepare(name, "champion", before)
         expected = prepared.current if expected_version is None else expected_version
         request = ("rollback", name, reason, expected_version)
@@ -249,12 +274,12 @@ class Registry:
         """Let the challenger alias point nowhere. Conflict when it does already; event `alias.moved`."""
 
         def change(tx: Transaction) -> AliasChange:
-            _get_version(tx, project_id, f"{name}@challenger")
-            history = sql.list_alias_changes(tx, project_id, name, "challenger")
+            get_version(tx, project_id, f"{name}@challenger")
+            history = aliases.list_alias_changes(tx, project_id, name, "challenger")
             return self._move(tx, history, move)
 
         project_id, now = self.actor.project_id, self.clock.now()
-        _check_reason(reason)
+        check_reason(reason)
         move = AliasChange(
             name=name,
             alias="challenger",
@@ -267,42 +292,122 @@ class Registry:
         request = ("clear_challenger", name, reason)
         return self.metadata.write(change, once=once_for(self.actor, key, request, AliasChange))
 
+    def set_alias(
+        self, name: str, alias: str, version: int, *, reason: str = _BY_CLIENT, key: str = ""
+    ) -> AliasChange:
+        """Point any alias at a version, as clients of MLflow do; where it points already, nothing changes.
+
+        champion and challenger of a model with packages move by `promote` alone, which this then is: it
+        raises PromotionRefused with what is missing. Event `model.alias_set` for every other alias.
+        """
+        naming.check_alias_name(alias)
+        if alias in ALIASES and self._has_packages(name):
+            return self.promote(ModelVersionRef(name, version), alias, reason=reason, key=key)
+        now = self.clock.now()
+
+        def change(tx: Transaction) -> AliasChange:
+            return set_free(tx, self.actor, name, alias, version, reason, now)
+
+        request = ("set_alias", name, alias, version, reason)
+        return self.metadata.write(change, once=once_for(self.actor, key, request, AliasChange))
+
+    def delete_alias(self, name: str, alias: str, *, reason: str = _BY_CLIENT, key: str = "") -> None:
+        """Let an alias point nowhere; where it does already, nothing changes. Event `model.alias_deleted`.
+
+        PromotionRefused for the champion of a model with packages, which is only ever replaced.
+        """
+        naming.check_alias_name(alias, is_new=False)
+        if alias in ALIASES and self._has_packages(name):
+            if alias == "champion":
+                raise PromotionRefused(
+                    f"`{name}@champion` is replaced or rolled back, and never deleted: versions with a"
+                    " package answer requests under it",
+                    hint=f'paddock rollback {name} --reason "..."',
+                    model=name,
+                )
+            if alias in self.metadata.read(self._pointing(name)):
+                self.clear_challenger(name, reason=reason, key=key)
+            return
+        now = self.clock.now()
+        request = ("delete_alias", name, alias, reason)
+        self.metadata.write(
+            lambda tx: clear_free(tx, self.actor, name, alias, reason, now),
+            once=once_for(self.actor, key, request, type(None)),
+        )
+
     def get(self, ref: ModelVersionRef | str) -> ModelVersion:
         """Return one version. NotFound says what there is instead."""
-        return self.metadata.read(lambda reader: _get_version(reader, self.actor.project_id, ref))
+        return self.metadata.read(lambda reader: get_version(reader, self.actor.project_id, ref))
+
+    def get_packaged(self, ref: ModelVersionRef | str) -> ModelVersion:
+        """Return one version that can be measured and served; Conflict for one without a package."""
+        version = self.get(ref)
+        rules.demand(rules.check_package(version))
+        return version
 
     def check_release(self, ref: ModelVersionRef | str) -> None:
         """Raise PromotionRefused unless `ref` might be promoted: only such a version may answer requests."""
         self.metadata.read(
-            lambda reader: self._demand_report(reader, _get_version(reader, self.actor.project_id, ref))
+            lambda reader: self._demand_report(reader, get_version(reader, self.actor.project_id, ref))
         )
 
     def list_models(self) -> tuple[ModelSummary, ...]:
-        """Return every model by name."""
-        return self.metadata.read(lambda reader: sql.list_models(reader, self.actor.project_id))
+        """Return every model by name, those without a version too; prompts are none."""
+        return self.metadata.read(lambda reader: models.list_models(reader, self.actor.project_id))
 
     def list_versions(self, name: str) -> tuple[ModelVersion, ...]:
         """Return the versions of one model, the newest first, or raise NotFound."""
 
         def query(reader: Reader) -> tuple[ModelVersion, ...]:
-            _check_model(reader, self.actor.project_id, name)
-            return sql.list_versions(reader, self.actor.project_id, name)
+            check_model(reader, self.actor.project_id, name)
+            return versions.list_versions(reader, self.actor.project_id, name)
 
         return self.metadata.read(query)
 
     def alias_history(self, name: str, alias: str = "champion") -> tuple[AliasChange, ...]:
-        """Return every move of an alias, oldest first; empty when it never moved."""
-        target = rules.parse_alias(alias)
+        """Return every move of an alias, oldest first; of champion and challenger also when there is none."""
 
         def query(reader: Reader) -> tuple[AliasChange, ...]:
-            _check_model(reader, self.actor.project_id, name)
-            return sql.list_alias_changes(reader, self.actor.project_id, name, target)
+            check_model(reader, self.actor.project_id, name)
+            moves = aliases.list_alias_changes(reader, self.actor.project_id, name, alias)
+            if not moves:
+                pointing = aliases.find_aliases(reader, self.actor.project_id, name)
+                rules.parse_alias(alias, also=pointing)
+            return moves
+
+        return self.metadata.read(query)
+
+    def list_moves(self, name: str) -> tuple[AliasChange, ...]:
+        """Return every move of every alias of a model, oldest first."""
+
+        def query(reader: Reader) -> tuple[AliasChange, ...]:
+            check_model(reader, self.actor.project_id, name)
+            return aliases.list_all_changes(reader, self.actor.project_id, name)
 
         return self.metadata.read(query)
 
     def champion_at(self, name: str, moment: datetime) -> AliasChange | None:
         """Return the move by which `name` had its champion at `moment`, and why; None before the first."""
         return rules.find_change_at(self.alias_history(name), moment)
+
+    def _has_packages(self, name: str) -> bool:
+        return self.metadata.read(
+            lambda reader: require_model(reader, self.actor.project_id, name).has_packages
+        )
+
+    def _pointing(self, name: str) -> Callable[[Reader], Mapping[str, int]]:
+        return lambda reader: aliases.find_aliases(reader, self.actor.project_id, name)
+
+    def _refuse_unnamed(self, name: str, alias: Alias) -> InvalidInput:
+        """Return the error for a promotion of no version in particular; NotFound for an unknown model."""
+
+        def query(reader: Reader) -> int:
+            check_model(reader, self.actor.project_id, name)
+            return versions.find_latest_version(reader, self.actor.project_id, name)
+
+        latest = self.metadata.read(query)
+        suffix = "" if alias == "champion" else f" {alias}"
+        return refuse_unnamed("model", name, latest, hint=f"paddock models promote {name}@{latest}{suffix}")
 
     def _demand_report(self, tx: Reader, version: ModelVersion) -> str:
         """Return the report a promotion may stand on, or raise PromotionRefused."""
@@ -311,7 +416,7 @@ class Registry:
         parent: ModelVersion | None = None
         parent_report: ReportSummary | None = None
         if version.refit_of:
-            parent = sql.find_version(tx, project_id, version.name, version.refit_of)
+            parent = versions.find_version(tx, project_id, version.name, version.refit_of)
             standing = report.gated_as if report else parent.report_id if parent else ""
             parent_report = find_report_summary(tx, project_id, standing)
         verdict = rules.check_promotion(version, report, parent, parent_report)
@@ -326,10 +431,10 @@ class Registry:
         report = find_report_summary(tx, self.actor.project_id, report_id)
         if report is None:
             raise NotFound(f"there is no gate report `{report_id[:64]}`")
-        _demand(rules.check_report(version.name, version.package_digest, report))
+        rules.demand(rules.check_report(version.name, version.package_digest, report))
         note_registration(tx, self.actor.project_id, report_id, version.version)
 
-    def _prepare(self, name: str, alias: str, find: Callable[[Reader], ModelVersion]) -> "_Prepared":
+    def _prepare(self, name: str, alias: str, find: Callable[[Reader], ModelVersion]) -> Prepared:
         """Look at what no transaction may: whether both packages, new and old, are complete.
 
         What cannot be found is left to the transaction, so that a repeated call whose key is known
@@ -337,8 +442,8 @@ class Registry:
         """
 
         def query(reader: Reader) -> tuple[ModelVersion | None, ModelVersion | None]:
-            history = sql.list_alias_changes(reader, project_id, name, alias)
-            current = sql.find_version(reader, project_id, name, rules.current_version(history))
+            history = aliases.list_alias_changes(reader, project_id, name, alias)
+            current = versions.find_version(reader, project_id, name, rules.current_version(history))
             try:
                 return find(reader), current
             except (NotFound, Conflict):
@@ -346,15 +451,20 @@ class Registry:
 
         project_id = self.actor.project_id
         version, current = self.metadata.read(query)
-        return _Prepared(
+        return Prepared(
             target=version.version if version else 0,
             current=current.version if current else 0,
-            missing=find_missing_objects(self.objects, version.package_digest) if version else (),
+            missing=self._find_missing(version),
             way_back=self._check_way_back(current),
         )
 
+    def _find_missing(self, version: ModelVersion | None) -> tuple[Digest, ...]:
+        if version is None or not version.has_package:
+            return ()
+        return find_missing_objects(self.objects, version.package_digest)
+
     def _check_way_back(self, current: ModelVersion | None) -> WayBack:
-        if current is None:
+        if current is None or not current.has_package:
             return "none"
         try:
             missing = find_missing_objects(self.objects, current.package_digest)
@@ -365,90 +475,6 @@ class Registry:
     def _move(self, tx: Transaction, history: tuple[AliasChange, ...], move: AliasChange) -> AliasChange:
         """Append `move` to the history of its alias."""
         move = rules.plan_move(history, move)
-        sql.insert_alias_change(tx, self.actor.project_id, move)
+        aliases.insert_alias_change(tx, self.actor.project_id, move)
         tx.append_event(move_event(self.actor, move))
         return move
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """target, current: version numbers, 0 for none; missing: objects the target's package lacks."""
-
-    target: int
-    current: int
-    missing: tuple[Digest, ...]
-    way_back: WayBack
-
-
-def _get_version(reader: Reader, project_id: ProjectId, ref: ModelVersionRef | str) -> ModelVersion:
-    name, selector = parse_ref("model", str(ref))
-    _check_model(reader, project_id, name)
-    number = _find_number(reader, project_id, name, selector)
-    version = sql.find_version(reader, project_id, name, number)
-    if version is None:
-        latest = sql.find_latest_version(reader, project_id, name)
-        raise NotFound(
-            f"model `{name}` has no version {number}; latest is {latest}",
-            hint=f"paddock models show {name}",
-            model=name,
-            version=number,
-        )
-    return version
-
-
-def _check_model(reader: Reader, project_id: ProjectId, name: str) -> None:
-    """Raise NotFound, with the nearest name there is, when no model has this one."""
-    if sql.has_model(reader, project_id, name):
-        return
-    match = nearest(name, sql.list_names(reader, project_id))
-    hint = f"did you mean `{match}`" if match else "paddock models list"
-    raise NotFound(f"there is no model `{name}`", hint=hint, model=name)
-
-
-def _find_number(reader: Reader, project_id: ProjectId, name: str, selector: str) -> int:
-    latest = sql.find_latest_version(reader, project_id, name)
-    if not selector:
-        return latest
-    if selector[0].isdigit():
-        return parse_version("model", selector)
-    alias = rules.parse_alias(selector)
-    number = sql.find_aliases(reader, project_id, name).get(alias, 0)
-    if not number:
-        hint = f"paddock models promote {name}@{latest} {alias}"
-        raise NotFound(f"model `{name}` has no {alias}", hint=hint, model=name)
-    return number
-
-
-def _demand(verdict: Verdict) -> None:
-    if not verdict.allowed:
-        raise Conflict(verdict.reason, hint=verdict.hint)
-
-
-def _demand_complete(version: ModelVersion, prepared: _Prepared, error: type[Conflict]) -> None:
-    """Refuse a version other than the one that was looked at, or one whose package is torn."""
-    if version.version != prepared.target:
-        raise Conflict(
-            f"model `{version.name}` was changed while this was under way", hint="look at it and try again"
-        )
-    if prepared.missing:
-        raise error(_lacking(f"package of `{version.ref}`", prepared.missing), hint="paddock restore")
-
-
-def _check_expected(pointer: str, current: int, expected: int) -> None:
-    if current != expected:
-        raise Conflict(
-            f"`{pointer}` points at version {current}, not at {expected} as expected (0 is nowhere)",
-            hint="look at the alias again, then decide anew",
-            current_version=current,
-            expected_version=expected,
-        )
-
-
-def _check_reason(reason: str) -> None:
-    if not reason.strip():
-        raise InvalidInput("an alias is moved for a reason, and none was given", hint='--reason "..."')
-
-
-def _lacking(what: str, missing: tuple[Digest, ...]) -> str:
-    more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-    return f"{what} lacks object `{missing[0]}`{more}"

@@ -1,6 +1,7 @@
 """A registry over a real store, on SQLite and on PostgreSQL."""
 
 import itertools
+from datetime import timedelta
 
 import msgspec
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 
 from paddock.evaluation import Evaluation, GateSpec, Trial
 from paddock.kernel.clock import EPOCH, SimulatedClock
-from paddock.kernel.refs import DEFAULT_PROJECT, Actor
+from paddock.kernel.refs import DEFAULT_PROJECT, Actor, ProjectId
 from paddock.metadata import open_metadata
 from paddock.models import GoldenSummary, PackageManifest, Signature, parse_manifest
 from paddock.objects import MemoryBackend, ObjectStore
 from paddock.registry import Recipe, Registry
+from paddock.tracking import Experiments, LoggedModels, Tracking
 
 RECIPE = Recipe("c" * 64, "p" * 64, "e" * 64)
 FLOOR = (GateSpec(metric="roc_auc", at_least=0.6),)
@@ -28,6 +30,8 @@ class Shop:
         self.actor = Actor(DEFAULT_PROJECT, "ann")
         self.evaluation = Evaluation(metadata, self.objects, clock, self.actor)
         self.registry = Registry(metadata, self.objects, clock, self.actor)
+        self.logged_models = LoggedModels(metadata, clock, self.actor)
+        self._experiments = Experiments(metadata, clock, self.actor)
         self._numbers = itertools.count()
 
     def package(self):
@@ -65,6 +69,27 @@ class Shop:
         version = self.released()
         self.registry.promote(version.ref, "champion", reason=reason)
         return version
+
+    @property
+    def now(self):
+        return self.clock.now()
+
+    def wait_s(self, seconds):
+        self.clock.move_to(self.clock.now() + timedelta(seconds=seconds))
+
+    def run(self, experiment="Flights", *, location=""):
+        """Start a run and return its id. location: where its experiment keeps its files, if that is new."""
+        if location:
+            self._experiments.create(experiment, artifact_location=location)
+        tracking = Tracking(self.metadata, self.objects, self.clock, self.actor)
+        return tracking.start_run(experiment=experiment).run_id
+
+    def experiment_id(self, name):
+        return self._experiments.find_by_name(name).experiment_id
+
+    def of_project(self, project):
+        """Return the registry of another project over the same store."""
+        return Registry(self.metadata, self.objects, self.clock, Actor(ProjectId(project), "eve"))
 
     def kinds(self, prefix=""):
         return [event.kind for event in self.metadata.events(DEFAULT_PROJECT, kind=prefix)]

@@ -166,6 +166,27 @@ def test_unknown_alias_is_refused(shop, alias):
         shop.registry.promote(version.ref, alias, reason="please")
 
 
+@pytest.mark.parametrize(
+    ("alias", "command"),
+    [
+        ("champion", "paddock models promote delay@2"),
+        ("challenger", "paddock models promote delay@2 challenger"),
+    ],
+)
+def test_name_alone_is_not_promoted(shop, alias, command):
+    """Which version is meant is said; the error tells which there are, and the command for the newest."""
+    shop.released()
+    shop.released()
+
+    with pytest.raises(InvalidInput, match="`delay` names no version of the model; there are 1 to 2") as told:
+        shop.registry.promote("delay", alias, reason="please")
+
+    assert told.value.hint == command
+    assert shop.registry.alias_history("delay", alias) == ()
+    with pytest.raises(NotFound, match="there is no model `fare`"):
+        shop.registry.promote("fare", alias, reason="please")
+
+
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_move_without_a_reason_is_refused(shop, reason):
     """Whoever moves an alias says why."""

@@ -2,11 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from paddock.kernel.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from paddock.kernel.refs import DatasetRef
-from paddock.registry import Recipe
+from paddock.registry import Recipe, check_refittable
 
 
 def test_versions_count_from_one(shop):
@@ -141,8 +142,23 @@ def test_refit_without_a_recipe_is_refused(shop):
     """What is not known cannot be claimed to be the same."""
     shop.released(recipe=Recipe())
 
-    with pytest.raises(Conflict, match="needs its code_digest, params_digest, environment_digest"):
+    with pytest.raises(Conflict, match="needs its code_digest, params_digest, environment_digest") as told:
         shop.registry.register_version("delay", shop.package(), refit_of=1)
+    assert told.value.hint == "run.log_model(..., code=FUNCTION)"
+
+
+@pytest.mark.parametrize("field", ["code_digest", "params_digest", "environment_digest"])
+def test_version_without_a_part_of_its_recipe_cannot_be_fitted_again(shop, field):
+    """Whether a refit can follow is known at once: what is missing is named, and for code the line."""
+    whole = shop.released()
+    partial = shop.released(recipe=msgspec.structs.replace(whole.recipe, **{field: ""}))
+
+    verdict = check_refittable(partial)
+
+    assert check_refittable(whole).allowed
+    assert not verdict.allowed
+    assert verdict.reason == f"delay@2 was registered without its {field}, so it cannot be fitted again"
+    assert verdict.hint == ("run.log_model(..., code=FUNCTION)" if field == "code_digest" else "")
 
 
 def test_refit_of_nothing_is_refused(shop):
@@ -207,6 +223,11 @@ def test_registration_is_told_to_the_ledger(shop):
 
     events = shop.metadata.events("default", kind="model.")
 
-    assert [event.kind for event in events] == ["model.registered", "model.report_attached", "model.verified"]
+    assert [event.kind for event in events] == [
+        "model.created",
+        "model.registered",
+        "model.report_attached",
+        "model.verified",
+    ]
     assert {event.subject for event in events} == {"model:delay"}
-    assert events[0].data["package_digest"] == package
+    assert events[1].data["package_digest"] == package
