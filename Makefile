@@ -1,4 +1,4 @@
-# `make demo` and `make test` are all a newcomer needs; each sets up .venv by itself first.
+# `make demo` and `make test` are all a newcomer needs; each sets up what it needs by itself first.
 # Another Python than python3: make PYTHON=python3.13 test
 
 PYTHON ?= python3
@@ -11,7 +11,8 @@ unexport PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lowest lock reference clean python demo-environment dev-environment browser
+.PHONY: help demo test check bench soak lowest lock reference clean python demo-environment dev-environment \
+	mlflow-environment browser
 
 help:
 	@echo 'make demo       the whole loop on a year of real flights, then its pages (ARGS="--until 2013-06" for a short run)'
@@ -21,13 +22,13 @@ help:
 	@echo 'make soak       the kill tests at 50 moments (MOMENTS=5 for fewer)'
 	@echo 'make lowest     unit tests with the lowest versions of the direct dependencies'
 	@echo 'make lock       write requirements/*.lock anew (UPGRADE=1: with the newest versions)'
-	@echo 'make reference  write docs/reference/cli.md and http.md anew from the code'
-	@echo 'make clean      remove .venv and every cache'
+	@echo 'make reference  write docs/reference/cli.md, http.md and mlflow.md anew from the code'
+	@echo 'make clean      remove .venv, .venv-mlflow and every cache'
 
 demo: demo-environment
 	$(BIN)/paddock demo $(ARGS)
 
-test: dev-environment browser
+test: dev-environment mlflow-environment browser
 	$(static-checks)
 	$(PYTEST) $(ARGS)
 
@@ -56,7 +57,7 @@ reference: dev-environment
 	$(BIN)/python scripts/http_reference.py
 
 clean:
-	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .venv-lowest .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define static-checks
@@ -71,6 +72,10 @@ demo-environment: python
 
 dev-environment: python
 	@$(PYTHON) scripts/environment.py dev
+
+# the real client of MLflow, which knows nothing of Paddock
+mlflow-environment: python
+	@$(PYTHON) scripts/environment.py mlflow
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

@@ -1,6 +1,6 @@
 """Build a virtual environment that holds what a lock says, and nothing when it already does.
 
-    python3 scripts/environment.py demo|dev|lowest
+    python3 scripts/environment.py demo|dev|lowest|mlflow
 
 The stamp is written last, so an interrupted set-up starts over. pip installs the build tools and uv from
 requirements/build.lock; uv installs the rest, ten times faster than pip, from the same package index; pip
@@ -20,9 +20,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
-FOLDERS = {"demo": ".venv", "dev": ".venv", "lowest": ".venv-lowest"}
+FOLDERS = {"demo": ".venv", "dev": ".venv", "lowest": ".venv-lowest", "mlflow": ".venv-mlflow"}
 # what is asked for -> which environments will do; dev.lock holds all of demo.lock in the same versions
-GOOD_ENOUGH = {"demo": ("demo", "dev"), "dev": ("dev",), "lowest": ("lowest",)}
+GOOD_ENOUGH = {"demo": ("demo", "dev"), "dev": ("dev",), "lowest": ("lowest",), "mlflow": ("mlflow",)}
+# the client of MLflow knows nothing of Paddock
+WITHOUT_PADDOCK = ("mlflow",)
 
 
 def main() -> None:
@@ -75,7 +77,8 @@ def install(folder: Path, kind: str) -> None:
     if attempt.returncode:
         print("uv could not install the packages; pip does it now", flush=True)
         run([*pip, *locked, "-r", str(wanted)])
-    run([*pip, "--no-build-isolation", "--editable", str(ROOT)])
+    if kind not in WITHOUT_PADDOCK:
+        run([*pip, "--no-build-isolation", "--editable", str(ROOT)])
 
 
 def uv_environment(python: str) -> dict[str, str]:

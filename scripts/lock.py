@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/lock.py [--upgrade]
 
-dev.lock comes first; the others take its versions, so that one environment can serve for all of them.
+dev.lock comes first; those of Paddock take its versions, so that one environment can serve for all of them.
 """
 
 import subprocess
@@ -19,7 +19,10 @@ LOCKS = {
     "base": ("--universal", "--constraints", DEV),
     "build": ("--universal", "--group", "build", "--constraints", DEV),
     "lowest": ("--extra", "dev", "--resolution", "lowest-direct"),
+    "mlflow": ("--universal", "requirements/mlflow.in"),
 }
+# these name what they are resolved from themselves
+WITHOUT_PROJECT = ("build", "mlflow")
 
 
 def main() -> None:
@@ -34,7 +37,7 @@ def write(name: str, options: list[str]) -> None:
     command = [f"{sysconfig.get_path('scripts')}/uv", "pip", "compile", "--quiet", "--generate-hashes"]
     command += ["--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links"]
     command += ["--annotation-style", "line", "--custom-compile-command", "make lock", *options]
-    source = [] if "--group" in options else ["pyproject.toml"]
+    source = [] if name in WITHOUT_PROJECT else ["pyproject.toml"]
     result = subprocess.run([*command, "--output-file", str(target), *source], cwd=ROOT)
     if result.returncode:
         sys.exit(f"error: requirements/{name}.lock could not be resolved")
