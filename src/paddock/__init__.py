@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from paddock.sdk import (
         ActiveRun,
         Dataset,
+        SpoolWarning,
         add_dataset,
         connect,
         dataset,
@@ -32,6 +33,7 @@ _HOME_OF = {
     "ActiveRun": "sdk",
     "Dataset": "sdk",
     "Signature": "models",
+    "SpoolWarning": "sdk",
     "add_dataset": "sdk",
     "connect": "sdk",
     "dataset": "sdk",
@@ -51,6 +53,7 @@ __all__ = [
     "ActiveRun",
     "Dataset",
     "Signature",
+    "SpoolWarning",
     "add_dataset",
     "connect",
     "dataset",

@@ -34,6 +34,16 @@ def test_what_the_kernel_refuses_is_excused_and_named(tmp_path):
     assert "test_it.py::test_it: Skipped: neither root nor a user namespace may mount here" in result.stdout
 
 
+def test_required_test_of_the_client_fails_without_it(tmp_path):
+    """Where all is required, the environment with the client of MLflow must be there: it can be installed."""
+    result = run_marked_test(
+        tmp_path, "mlflow", PADDOCK_MLFLOW_PYTHON="/nowhere/python", PADDOCK_REQUIRE_ALL="1"
+    )
+
+    assert result.returncode == 1
+    assert "no client of MLflow at /nowhere/python; scripts/environment.py mlflow" in result.stdout
+
+
 @pytest.mark.parametrize("marker", ["browser", "disk"])
 def test_other_skip_of_a_required_test_fails(tmp_path, marker):
     """A test that has what it needs and is skipped all the same is a failure where all is required."""

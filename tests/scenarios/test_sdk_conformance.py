@@ -5,11 +5,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects as go
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from gateway_kit import wait_until
 from loop_shop import draft
 from server_process import running_server
 from sklearn.linear_model import LogisticRegression
@@ -34,6 +38,7 @@ from paddock.models import load_package
 from paddock.serving import EndpointSpec
 from paddock.testing.postgres import PostgresServer
 from paddock.tracking import Run
+from paddock.wire.structs import GateReport
 
 TABLE = pa.table({"carrier": ["UA", "AA", None], "delay": [3.5, -1.0, math.inf]})
 FLOOR = (GateSpec(metric="roc_auc", at_least=0.6),)
@@ -59,6 +64,24 @@ def fit_model(*, slope: float = 1.0) -> tuple[LogisticRegression, pa.Table]:
     hour = np.linspace(0.0, 23.0, 60)
     late = (slope * hour > slope * 11).astype(float)
     return LogisticRegression().fit(hour.reshape(-1, 1), late), pa.table({"hour": hour}).slice(0, 20)
+
+
+def register_of_data(name: str) -> ModelVersionRef:
+    """Register a model of `NAME-rows@1`, and add `NAME-rows@2`, which it has not seen."""
+    hour = np.linspace(0.0, 23.0, 60)
+    for shift in (0.0, 0.1):
+        late = (hour + shift > 11.0).astype(float)
+        pk.add_dataset(f"{name}-rows", pa.table({"hour": hour + shift, "late": late}))
+    with pk.run("delay") as run:
+        rows = pk.dataset(f"{name}-rows@1").to_arrow()
+        features = rows["hour"].to_numpy().reshape(-1, 1)
+        estimator = LogisticRegression().fit(features, rows["late"].to_numpy())
+        return run.log_model(estimator, name=name, sample=rows.select(["hour"]).slice(0, 20))
+
+
+def declare_gate(folder: Path, name: str, bound: float) -> None:
+    gate = f'gates = [{{ metric = "accuracy", at_least = {bound} }}]'
+    (folder / "paddock.toml").write_text(f"[model.{name}]\n{gate}\n")
 
 
 def register(name: str, *, slope: float = 1.0) -> ModelVersionRef:
@@ -147,13 +170,87 @@ class SdkConformance:
         assert [point.step for point in points] == [0, 1, 10, 11]
         assert [point.value for point in points] == pytest.approx(values, nan_ok=True)
 
-    def test_metrics_are_durable_when_log_returns(self, place: Place):
-        """Another process sees a point as soon as the call that logged it is back."""
+    def test_what_was_logged_is_there_after_a_flush(self, place: Place):
+        """Another process sees a point when `flush` is back, while the run goes on."""
         with pk.run("delay") as run:
             run.log({"auc": 0.5})
+            run.flush()
 
             assert place.run(run.run_id).metrics == {"auc": 0.5}
             assert place.run(run.run_id).status == "running"
+
+    def test_metrics_appear_while_the_run_goes_on(self, place: Place):
+        """Nobody has to ask for it: what is logged comes to the store by itself."""
+        with pk.run("delay") as run:
+            run.log({"auc": 0.5})
+
+            wait_until(lambda: place.run(run.run_id).metrics == {"auc": 0.5})
+
+    def test_a_parameter_of_another_process_is_refused_at_the_end(self, place: Place):
+        """What only the store knows is warned of when it says so and raised at the end; the rest is there."""
+        ids: list[str] = []
+
+        def train() -> None:
+            with pk.run("delay") as run:
+                ids.append(run.run_id)
+                place.witness.tracking.log_params(run.run_id, {"depth": "6"})
+                run.log_params({"rate": 1})
+                run.log_params({"depth": 7})
+                run.log({"auc": 0.5})
+
+        with (
+            pytest.warns(pk.SpoolWarning, match="the store refuses params"),
+            pytest.raises(Conflict, match="param `depth` is `6` and cannot become `7`") as refused,
+        ):
+            train()
+
+        found = place.run(ids[0])
+        assert refused.value.hint == "start a new run"
+        assert (found.status, found.metrics) == ("finished", {"auc": 0.5})
+        assert found.params == {"depth": "6", "rate": "1"}
+
+    def test_figures_images_tables_and_texts_are_kept_at_steps(self, place: Place):
+        """Each is an artifact whose path holds the step, in the format that its ending names."""
+        figure = go.Figure(go.Scatter(y=[1, 2]))
+        with pk.run("delay") as run:
+            run.log_figure(figure, "plots/roc.html", step=3)
+            run.log_image(np.zeros((2, 3, 3), dtype=np.uint8), "images/first.png")
+            run.log_table(TABLE, "tables/late.parquet", step=12)
+            run.log_text("été", "note.txt")
+            run.log_dict({"auc": 0.5}, "summary.json", step=0)
+
+        kept = {each.path: each for each in place.run(run.run_id).artifacts}
+        assert sorted(kept) == [
+            "images/first.png",
+            "note.txt",
+            "plots/roc/step-000003.html",
+            "summary/step-000000.json",
+            "tables/late/step-000012.parquet",
+        ]
+        assert place.witness.tracking.read_artifact(run.run_id, "note.txt").decode() == "été"
+        table = place.witness.tracking.read_artifact(run.run_id, "tables/late/step-000012.parquet")
+        assert pq.read_table(pa.BufferReader(table)).equals(TABLE)
+
+    def test_a_run_tells_when_it_was(self, place: Place):
+        """Beginning and end are those of the one who runs, and not of the store's answer."""
+        before = datetime.now(UTC)
+        with pk.run("delay") as run:
+            inside = datetime.now(UTC)
+        found = place.run(run.run_id)
+
+        assert before <= found.started_at <= inside
+        assert found.ended_at is not None
+        assert inside <= found.ended_at <= datetime.now(UTC)
+
+    def test_system_metrics_are_sampled_when_asked_for(self, place: Place):
+        """A run that wants them has at least one sample, and steps of its own metrics are not moved."""
+        with pk.run("delay", system_metrics=True) as run:
+            run.log({"auc": 0.5})
+            run.log({"auc": 0.6})
+
+        metrics = place.run(run.run_id).metrics
+        assert metrics["system/process_memory_megabytes"] > 1
+        assert [point.step for point in place.witness.tracking.metric_history(run.run_id, "auc")] == [0, 1]
 
     @pytest.mark.parametrize(
         ("raised", "status"),
@@ -316,6 +413,46 @@ class SdkConformance:
         assert (back.to_version, back.kind, back.reason) == (1, "rolled_back", "worse live")
         assert place.witness.registry.get(f"{name}@champion").version == 1
 
+    def test_a_gate_is_held_where_the_store_is(self, place: Place, home: Path):
+        """By the gates of this folder: one report under one key, which the version stands on."""
+        name = f"delay-{new_id()}"
+        ref = register_of_data(name)
+        declare_gate(home, name, 0.6)
+        exam = {"rows": f"{name}-rows@2", "label": "late"}
+
+        report = pk.gate(ref, **exam, key=f"{name} gate")
+        pk.promote(ref)
+        declare_gate(home, name, 1.1)
+        failed = pk.gate(f"{name}@1", **exam)
+        declare_gate(home, name, 0.6)
+        again = pk.gate(ref, **exam, key=f"{name} gate")
+
+        assert (report.passed, report.rows, report.candidate_version) == (True, 60, 1)
+        assert [result.gate for result in report.results] == ["accuracy at least 0.6"]
+        assert again == report
+        assert failed.passed is False
+        held = place.witness.registry.get(ref)
+        assert held.report_id == failed.report_id
+        assert held.verification is not None
+        assert held.verification.passed
+
+    def test_a_gate_that_cannot_be_held_says_why(self, home: Path):
+        """Rows of the training, a missing column, and no gate at all are told alike by every store."""
+        name = f"delay-{new_id()}"
+        ref = register_of_data(name)
+        declare_gate(home, name, 0.6)
+
+        with pytest.raises(InvalidInput, match=f"{name}@1 was made from `{name}-rows@1`"):
+            pk.gate(ref, rows=f"{name}-rows@1", label="late")
+        with pytest.raises(InvalidInput, match=f"`{name}-rows@2` has no column `lat`") as wrong:
+            pk.gate(ref, rows=f"{name}-rows@2", label="lat")
+        (home / "paddock.toml").unlink()
+        with pytest.raises(InvalidInput, match=f"no gates .* for model `{name}`") as none:
+            pk.gate(ref, rows=f"{name}-rows@2", label="late")
+
+        assert wrong.value.hint == "did you mean `late`"
+        assert none.value.hint.startswith(f"[model.{name}] gates = [")
+
     def test_a_rollout_is_shown_and_withdrawn(self, place: Place):
         """Where a candidate stands is told alike by every store; a withdrawal counts once."""
         name = f"delay-{new_id()}"
@@ -340,15 +477,19 @@ class SdkConformance:
             pk.withdraw(name, reason="again")
         assert told.value.hint == f"paddock rollout show {name}"
 
-    def test_aliases_and_the_newest_version_are_found_by_name(self, place: Place):
-        """`promote` takes a ref by alias, or the name alone for the newest version."""
+    def test_what_is_promoted_is_named(self, place: Place):
+        """`promote` takes a ref by number or by alias; a name alone is refused with what there is."""
         name = f"delay-{new_id()}"
         ref = register(name)
         gate(place, ref)
 
-        challenger = pk.promote(name, "challenger")
+        words = f"`{name}` names no version of the model; there is only 1"
+        with pytest.raises(InvalidInput, match=words) as told:
+            pk.promote(name, "challenger")
+        challenger = pk.promote(f"{name}@1", "challenger")
         champion = pk.promote(f"{name}@challenger", "champion")
 
+        assert told.value.hint == f'pk.promote("{name}@1", "challenger")'
         assert (challenger.to_version, champion.to_version) == (1, 1)
 
     def test_errors_have_their_class_words_and_hint(self):
@@ -388,6 +529,40 @@ class TestServer(SdkConformance):
     @pytest.fixture
     def place(self, server: Place) -> Place:
         return server
+
+    def test_gates_of_the_server_count_where_the_caller_has_none(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """A client without a paddock.toml sends no gates, and those beside the store are held."""
+        name = f"delay-{new_id()}"
+        ref = register_of_data(name)
+        declare_gate(home, name, 0.7)  # the folder the server was started in
+        monkeypatch.chdir(tmp_path)
+
+        report = pk.gate(ref, rows=f"{name}-rows@2", label="late")
+
+        assert [result.gate for result in report.results] == ["accuracy at least 0.7"]
+
+    def test_gates_wait_for_each_other_and_nothing_else_does(self, home: Path):
+        """Two are asked for at once and held one after the other; other requests are answered meanwhile."""
+        name = f"delay-{new_id()}"
+        ref = register_of_data(name)
+        declare_gate(home, name, 0.6)
+        reports: list[GateReport] = []
+
+        def hold() -> None:
+            reports.append(pk.gate(ref, rows=f"{name}-rows@2", label="late"))
+
+        threads = [threading.Thread(target=hold) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert pk.dataset(f"{name}-rows").version.version == 2
+        for thread in threads:
+            thread.join()
+
+        assert [report.passed for report in reports] == [True] * 2
+        assert len({report.report_id for report in reports}) == 2
 
 
 @pytest.mark.postgres

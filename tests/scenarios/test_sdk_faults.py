@@ -141,6 +141,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return the folder of the test's store, in an empty working folder."""
     for name in ("PADDOCK_STORE", "PADDOCK_URI", "PADDOCK_PROJECT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PADDOCK_FLUSH_TIMEOUT_S", "2")  # for those whose store is gone
     monkeypatch.chdir(tmp_path)
     yield tmp_path / "store"
     pk.disconnect()
@@ -160,6 +161,15 @@ def python(program: str, *arguments: str, **settings: str) -> "subprocess.Popen[
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+    )
+
+
+def paddock(*words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "paddock.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -193,33 +203,40 @@ def test_every_lost_answer_is_asked_for_again_and_counts_once(store: Path):
         lines = list(proxy.lines)
 
     with looking_at(store) as app:
-        (found,) = app.tracking.search_runs().runs
+        found = app.tracking.get_run(run.run_id)
         history = app.tracking.metric_history(run.run_id, "auc")
-        assert (found.run_id, found.status, found.metrics["loss"]) == (run.run_id, "finished", 0.1)
+        assert [each.run_id for each in app.tracking.search_runs().runs] == [run.run_id]
+        assert (found.status, found.metrics["loss"]) == ("finished", 0.1)
         assert [(point.step, point.value) for point in history] == [(0, 0.5), (1, 0.6)]
         assert [each.path for each in found.artifacts] == ["note.txt"]
         assert [each.version for each in app.datasets.list_versions("flights")] == [1]
         assert [each.ref for each in app.registry.list_versions("delay")] == [version]
         events = [each.kind for each in app.metadata.events(app.actor.project_id)]
-    assert events == ["dataset.added", "run.started", "model.registered", "run.finished"]
+    assert events == ["dataset.added", "run.started", "model.created", "model.registered", "run.finished"]
     writes = [line for line in lines if not line.startswith("GET")]
     assert len(writes) == 2 * len(seen - {""})
 
 
-def test_a_call_is_one_request_or_none(store: Path):
-    """However many metrics a call has, it is one write; what is recorded already is not sent again."""
+def test_many_calls_are_few_requests(store: Path):
+    """A thousand calls go in batches; what is recorded already is not sent again."""
     with running_server(store) as server, proxy_before(server, lambda line, key: False) as proxy:
         pk.connect(proxy.url)
         data = pk.add_dataset("flights", pa.table({"hour": [1.0]}))
         with pk.run("delay") as run:
-            run.log({f"m{number}": number for number in range(50)})
+            for number in range(1_000):
+                run.log({"auc": number})
+                run.log({})
+                run.log_input(data.ref)
+            run.flush()
             logged = len([line for line in proxy.lines if "/log " in line])
-            run.log({})
-            data.to_arrow()
-            data.to_arrow()
+            run.flush()
 
-    assert logged == 1
-    assert len([line for line in proxy.lines if "/log " in line]) == 2
+    assert logged < 50
+    assert len([line for line in proxy.lines if "/log " in line]) == logged
+    with looking_at(store) as app:
+        found = app.tracking.get_run(run.run_id)
+        assert len(app.tracking.metric_history(run.run_id, "auc")) == 1_000
+    assert [str(used.dataset) for used in found.inputs] == ["flights@1"]
 
 
 def test_server_killed_before_its_answer(store: Path):
@@ -265,7 +282,9 @@ def test_server_that_is_gone_does_not_hide_what_went_wrong(store: Path):
             train()
 
     (run_id,), (note,) = started, raised.value.__notes__
-    assert note.startswith(f"run {run_id} stays `running`: the server at `{server.url}` does not answer")
+    assert note.startswith(f"run {run_id} has 1 record waiting in `")
+    assert f"the server at `{server.url}` does not answer" in note
+    assert note.endswith("`paddock sync` delivers what waits")
     with looking_at(store) as app:
         assert app.tracking.get_run(run_id).status == "running"
 
@@ -298,11 +317,12 @@ def test_programs_that_train_at_once_lose_nothing(store: Path, remote: bool):
 
 
 def test_run_of_a_killed_process_stays_running(store: Path):
-    """A killed process cannot end its run; what it had logged is there."""
+    """A killed process cannot end its run; what it had logged is there after `paddock sync` at the latest."""
     process = python(KILLED, store=str(store))
     process.communicate(timeout=60)
 
     assert process.returncode == -signal.SIGKILL
+    outcome(paddock("--store", str(store), "sync"))
     with looking_at(store) as app:
         (run,) = app.tracking.search_runs().runs
     assert (run.name, run.status, run.metrics) == ("killed", "running", {"auc": 0.5})

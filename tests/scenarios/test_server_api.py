@@ -202,6 +202,21 @@ def test_nothing_is_promoted_without_evidence(server: ServerProcess):
         assert problem["detail"]
 
 
+def test_a_gate_is_told_what_is_wrong_with_it(server: ServerProcess):
+    """An unknown version, a key that no gate has, and too many gates are refused before anything is run."""
+    path = "/api/v1/models/none/versions/1/gate"
+    exam = {"rows": "flights@1", "label": "late"}
+    sound, misspelled = {"metric": "roc_auc", "at_least": 0.6}, {"metric": "roc_auc", "at_lest": 0.6}
+
+    unknown = post(server, path, {**exam, "gates": [sound]})
+    wrong = post(server, path, {**exam, "gates": [misspelled]})
+    many = post(server, path, {**exam, "gates": [sound] * 101})
+
+    assert (unknown[0], unknown[1]["code"]) == (404, "not_found")
+    assert wrong[0] == many[0] == 422
+    assert "the nearest is `at_least`" in str(wrong[1]["detail"])
+
+
 def test_events_are_read_from_a_position_on(server: ServerProcess):
     """Reading in pages of one gives every event once, in order, and the chain holds."""
     start_run(server)

@@ -75,15 +75,6 @@ def test_port_in_use_names_the_process(tmp_path: Path):
     assert "Traceback" not in result.stderr
 
 
-def test_second_server_on_one_store_serves_too(tmp_path: Path):
-    """Two processes may use one store at the same time."""
-    with running_server(tmp_path / "store") as one, running_server(tmp_path / "store") as other:
-        made = one.ask("POST", "/api/v1/runs", body=b'{"experiment": "e"}')
-        run_id = json.loads(made.body)["run_id"]
-
-        assert other.ask("GET", f"/api/v1/runs/{run_id}").status == 200
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_server_ends_in_order(tmp_path: Path, number: signal.Signals, code: int):
     """SIGTERM ends with 0, Ctrl-C with 130 and one line; never a traceback."""

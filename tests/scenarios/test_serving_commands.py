@@ -325,6 +325,30 @@ def test_up_starts_a_page_server_that_died_again(store: Path, tmp_path: Path):
     assert "server.restarted" in words
 
 
+def test_up_tells_which_gateway_died_and_of_what(store: Path, tmp_path: Path):
+    """The console names endpoint, process, exit code and reason; the gateway answers again."""
+    (tmp_path / "paddock.toml").write_text(DECLARED)
+    port, gateway_port = free_port(), free_port()
+    options = ("up", "--port", str(port), "--gateway-port", str(gateway_port), "--loop-port", "0")
+    with running(tmp_path, store, *options) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("endpoint delay ready"):
+            pass
+        (gateway,) = (
+            pid for pid, line in children_of(process.pid).items() if "paddock.serving.gateway" in line
+        )
+
+        os.kill(gateway, signal.SIGKILL)
+        until(lambda: not is_listening(gateway_port))
+        until(lambda: is_listening(gateway_port))
+        process.terminate()
+        _, words = process.communicate(timeout=40)
+
+    fields = f'endpoint=delay pid={gateway} exit_code=-9 reason="killed by SIGKILL" restart_in_s=0.2'
+    assert f"gateway.died {fields}\n" in words
+    assert "gateway.restarted endpoint=delay pid=" in words
+
+
 def test_up_tells_a_wrong_pipeline_and_starts_no_gateway(store: Path, tmp_path: Path):
     """What cannot be trained is told once as it is; the gateway's port stays free, look after look."""
     (tmp_path / "paddock.toml").write_text(

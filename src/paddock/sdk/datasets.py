@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddock.kernel.errors import PaddockError
 from paddock.kernel.names import check_name
+from paddock.kernel.purity import note_impure
 from paddock.kernel.refs import DatasetRef
-from paddock.sdk.ambient import current_store
-from paddock.sdk.runs import active_run
+from paddock.sdk.active import active_run
+from paddock.sdk.ambient import current_store, unwatched_store
 from paddock.wire import structs
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class Dataset:
         run = active_run()
         if run is not None:
             run.log_input(self.ref)
-        return current_store().datasets.read(self.version)
+        return unwatched_store().datasets.read(self.version)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return all rows as a pandas DataFrame; pandas must be installed."""
@@ -38,8 +40,21 @@ class Dataset:
 
 
 def dataset(ref: str) -> Dataset:
-    """Return `flights@3`, or for `flights` its latest version. Raises NotFound with what there is."""
-    return Dataset(current_store().datasets.get(ref))
+    """Return `flights@3`, or for `flights` its latest version. Raises NotFound with what there is.
+
+    A step of a pipeline that asks for the latest version is not cached: there may be another one next time.
+    """
+    try:
+        found = Dataset(unwatched_store().datasets.get(ref))
+    except PaddockError:
+        note_impure(f"it asks for dataset `{ref}`, which was not to be had and may be next time")
+        raise
+    if "@" not in ref:
+        note_impure(
+            f"it asks for the newest version of dataset `{ref}`, which may be another one next time;"
+            f" name it (`{found.ref}`) or hand it to the step as an argument"
+        )
+    return found
 
 
 def add_dataset(name: str, source: "pa.Table | str | Path") -> Dataset:

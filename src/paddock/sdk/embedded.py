@@ -11,8 +11,9 @@ from paddock.app import App
 from paddock.kernel.digest import Digest, parse_digest
 from paddock.kernel.ids import RunId
 from paddock.kernel.refs import DatasetRef, ModelVersionRef, parse_ref, parse_version
-from paddock.sdk.ports import RunRecord
-from paddock.tracking import EnvironmentSnapshot, MetricPoint
+from paddock.sdk.places import destination_of
+from paddock.sdk.ports import Destination, RunRecord
+from paddock.tracking import EnvironmentSnapshot, RunBatch
 from paddock.wire import structs
 
 if TYPE_CHECKING:
@@ -30,8 +31,16 @@ class EmbeddedStore:
     app: App
 
     @property
+    def destination(self) -> Destination:
+        return destination_of(self.app.settings, self.app.actor)
+
+    @property
     def runs(self) -> "EmbeddedRuns":
         return EmbeddedRuns(self.app)
+
+    @property
+    def deliveries(self) -> "EmbeddedRuns":
+        return self.runs
 
     @property
     def datasets(self) -> "EmbeddedDatasets":
@@ -64,36 +73,28 @@ class EmbeddedRuns:
             tags=request.tags,
             parent_id=request.parent_id,
             environment=_read_environment(request.environment),
+            run_id=RunId(request.run_id) if request.run_id else None,
+            started_at=request.started_at,
             key=key,
         )
         return _view(run, RunRecord)
 
-    def log(self, run_id: RunId, batch: structs.LogBatch) -> None:
-        tracking = self.app.tracking
-        if batch.metrics:
-            tracking.log_metrics(run_id, [self._read_point(point) for point in batch.metrics])
-        if batch.params:
-            tracking.log_params(run_id, batch.params)
-        if batch.tags:
-            tracking.set_tags(run_id, batch.tags)
-        for used in batch.inputs:
-            tracking.log_input(run_id, DatasetRef(used.name, used.version), role=used.role)
+    def log(self, run_id: RunId, batch: RunBatch, *, key: str = "") -> None:
+        self.app.tracking.log_batch(run_id, batch, key=key)
 
-    def put_artifact(self, run_id: RunId, path: str, source: bytes | Path) -> structs.Artifact:
+    def put_artifact(
+        self, run_id: RunId, path: str, source: bytes | Path, *, key: str = ""
+    ) -> structs.Artifact:
         tracking = self.app.tracking
         if isinstance(source, Path):
-            return _view(tracking.log_artifact_file(run_id, path, source), structs.Artifact)
-        return _view(tracking.log_artifact(run_id, path, source), structs.Artifact)
+            return _view(tracking.log_artifact_file(run_id, path, source, key=key), structs.Artifact)
+        return _view(tracking.log_artifact(run_id, path, source, key=key), structs.Artifact)
 
-    def finish(self, run_id: RunId, request: structs.FinishRun) -> None:
-        self.app.tracking.finish_run(run_id, request.status)
+    def finish(self, run_id: RunId, request: structs.FinishRun, *, key: str = "") -> None:
+        self.app.tracking.finish_run(run_id, request.status, ended_at=request.ended_at, key=key)
 
     def get(self, run_id: RunId) -> RunRecord:
         return _view(self.app.tracking.get_run(run_id), RunRecord)
-
-    def _read_point(self, point: structs.Point) -> MetricPoint:
-        value = structs.read_number(point.value)
-        return MetricPoint(point.key, value, point.step, point.at or self.app.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,13 @@ class EmbeddedModels:
     def get(self, ref: str) -> structs.ModelVersion:
         return _view(self.app.registry.get(ref), structs.ModelVersion)
 
-    def gate(self, ref: ModelVersionRef, *, rows: str, label: str, key: str) -> structs.GateReport:
+    def gate(self, ref: ModelVersionRef, request: structs.HoldGate, *, key: str) -> structs.GateReport:
         from paddock.app import Exam, hold_gate, read_gates
+        from paddock.evaluation import GateSpec
         from paddock.models import WorkerPool
 
-        exam = Exam(rows, label, read_gates(Path("paddock.toml"), ref.name))
+        sent = tuple(_view(each, GateSpec) for each in request.gates)
+        exam = Exam(request.rows, request.label, sent or read_gates(Path("paddock.toml"), ref.name))
         with WorkerPool(self.app.objects) as workers:
             return _view(hold_gate(self.app, workers, ref, exam, key=key), structs.GateReport)
 

@@ -1,7 +1,8 @@
 """What the calls of the SDK need of a store.
 
-Requests and answers are the structs of `paddock.wire`. Every write may be repeated under its key and
-is then one effect; without a key a store chooses one where it needs it.
+Requests and answers are the structs of `paddock.wire`, but for a batch, of which the points are many.
+Every write may be repeated under its key and is then one effect; without a key a store chooses one where
+it needs it.
 """
 
 from datetime import datetime
@@ -13,6 +14,7 @@ import msgspec
 from paddock.kernel.digest import Digest
 from paddock.kernel.ids import RunId
 from paddock.kernel.refs import ModelVersionRef
+from paddock.tracking import RunBatch
 from paddock.wire import structs
 
 if TYPE_CHECKING:
@@ -31,6 +33,17 @@ class RunRecord(msgspec.Struct, frozen=True):
     params: dict[str, str]
 
 
+class Destination(msgspec.Struct, frozen=True):
+    """Where runs are kept: the address of a server, a folder, or a database without its password.
+
+    project and principal: whose name they are written in; empty for the server's own.
+    """
+
+    address: str
+    project: str = ""
+    principal: str = ""
+
+
 class RunStore(Protocol):
     """Runs. What a write was given is durable when it returns."""
 
@@ -38,13 +51,17 @@ class RunStore(Protocol):
         """Start a run; the same request under the same key again returns that run."""
         ...
 
-    def log(self, run_id: RunId, batch: structs.LogBatch) -> None: ...
+    def log(self, run_id: RunId, batch: RunBatch, *, key: str = "") -> None:
+        """Add all metrics, parameters, tags and inputs of a batch, or nothing."""
+        ...
 
-    def put_artifact(self, run_id: RunId, path: str, source: bytes | Path) -> structs.Artifact:
+    def put_artifact(
+        self, run_id: RunId, path: str, source: bytes | Path, *, key: str = ""
+    ) -> structs.Artifact:
         """Keep bytes, or a local file, under `path`; a file of that path is replaced."""
         ...
 
-    def finish(self, run_id: RunId, request: structs.FinishRun) -> None: ...
+    def finish(self, run_id: RunId, request: structs.FinishRun, *, key: str = "") -> None: ...
 
     def get(self, run_id: RunId) -> RunRecord: ...
 
@@ -78,10 +95,10 @@ class ModelStore(Protocol):
         """Return the version of `delay@7` or `delay@champion`, or the newest one for `delay`."""
         ...
 
-    def gate(self, ref: ModelVersionRef, *, rows: str, label: str, key: str) -> structs.GateReport:
-        """Hold a version against the gates of paddock.toml in the current folder.
+    def gate(self, ref: ModelVersionRef, request: structs.HoldGate, *, key: str) -> structs.GateReport:
+        """Hold a version against the gates of the request, and let it stand on the report.
 
-        InvalidInput from a store behind a server: no route runs a model for it.
+        Without gates in it those count that are declared where the store is.
         """
         ...
 
@@ -104,7 +121,17 @@ class Store(Protocol):
     """Where the calls of a process go to. Safe to share between threads, not between processes."""
 
     @property
+    def destination(self) -> Destination:
+        """Where this is, so that what is kept for it can be delivered later."""
+        ...
+
+    @property
     def runs(self) -> RunStore: ...
+
+    @property
+    def deliveries(self) -> RunStore:
+        """The runs, for a caller that comes again by itself: no call waits long for a store that is away."""
+        ...
 
     @property
     def datasets(self) -> DatasetStore: ...

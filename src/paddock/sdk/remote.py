@@ -2,18 +2,20 @@
 
 import re
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paddock.kernel.clock import Clock, SystemClock
+from paddock.kernel.clock import Clock, SystemClock, from_micros
 from paddock.kernel.digest import Digest, digest_chunks
-from paddock.kernel.errors import IntegrityError, InvalidInput, NotFound
+from paddock.kernel.errors import IntegrityError, NotFound
 from paddock.kernel.ids import RunId
 from paddock.kernel.refs import ModelVersionRef, parse_ref, parse_version
-from paddock.sdk.ports import RunRecord
-from paddock.sdk.transport import Transport, address
+from paddock.sdk.ports import Destination, RunRecord
+from paddock.sdk.transport import LITTLE_PATIENCE, Patience, Transport, address
+from paddock.tracking import RunBatch
 from paddock.wire import structs
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from paddock.models import Package
 
 _CHUNK_BYTES = 1_048_576
+_YIELD_EVERY = 1_000
 _CLOCK = SystemClock()
 
 
@@ -33,8 +36,16 @@ class HttpStore:
     clock: Clock = _CLOCK
 
     @property
+    def destination(self) -> Destination:
+        return Destination(self.transport.url, self.transport.project)
+
+    @property
     def runs(self) -> "HttpRuns":
         return HttpRuns(self.transport)
+
+    @property
+    def deliveries(self) -> "HttpRuns":
+        return HttpRuns(self.transport, LITTLE_PATIENCE)
 
     @property
     def datasets(self) -> "HttpDatasets":
@@ -71,20 +82,27 @@ def open_http(url: str, *, project: str = "") -> HttpStore:
 
 @dataclass(frozen=True, slots=True)
 class HttpRuns:
+    """patience: for each write, None for that of the transport."""
+
     transport: Transport
+    patience: Patience | None = None
 
     def start(self, request: structs.StartRun, *, key: str) -> RunRecord:
-        return self.transport.post(address("runs"), request, RunRecord, key=key)
+        return self.transport.post(address("runs"), request, RunRecord, key=key, patience=self.patience)
 
-    def log(self, run_id: RunId, batch: structs.LogBatch) -> None:
-        self.transport.post(address("runs", run_id, "log"), batch, structs.Logged)
+    def log(self, run_id: RunId, batch: RunBatch, *, key: str = "") -> None:
+        target = address("runs", run_id, "log")
+        self.transport.post(target, _write_batch(batch), structs.Logged, key=key, patience=self.patience)
 
-    def put_artifact(self, run_id: RunId, path: str, source: bytes | Path) -> structs.Artifact:
+    def put_artifact(
+        self, run_id: RunId, path: str, source: bytes | Path, *, key: str = ""
+    ) -> structs.Artifact:
         target = address("runs", run_id, "artifacts", path)
-        return self.transport.upload("PUT", target, source, structs.Artifact)
+        return self.transport.upload("PUT", target, source, structs.Artifact, key=key, patience=self.patience)
 
-    def finish(self, run_id: RunId, request: structs.FinishRun) -> None:
-        self.transport.post(address("runs", run_id, "finish"), request, RunRecord)
+    def finish(self, run_id: RunId, request: structs.FinishRun, *, key: str = "") -> None:
+        target = address("runs", run_id, "finish")
+        self.transport.post(target, request, RunRecord, key=key, patience=self.patience)
 
     def get(self, run_id: RunId) -> RunRecord:
         return self.transport.get(address("runs", run_id), RunRecord)
@@ -164,18 +182,9 @@ class HttpModels:
             raise NotFound(f"model `{name}` has no version")
         return newest.versions[0]
 
-    def gate(
-        self,
-        ref: ModelVersionRef,
-        *,
-        rows: str,
-        label: str,
-        key: str,  # noqa: ARG002  the port's
-    ) -> structs.GateReport:
-        raise InvalidInput(
-            f"the gate of {ref} is held beside the store, where its model is run, and not through a server",
-            hint=f"paddock models gate {ref} --rows {rows} --label {label}",
-        )
+    def gate(self, ref: ModelVersionRef, request: structs.HoldGate, *, key: str) -> structs.GateReport:
+        target = address("models", ref.name, "versions", str(ref.version), "gate")
+        return self.transport.post(target, request, structs.GateReport, key=key, is_slow=True)
 
     def promote(self, name: str, request: structs.Promote, *, key: str) -> structs.AliasChange:
         return self.transport.post(
@@ -214,6 +223,28 @@ def plain_file_name(name: str) -> str:
     path = Path(name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:100]
     return (stem or "data") + re.sub(r"[^A-Za-z0-9.]", "_", path.suffix)[:20]
+
+
+def _write_batch(batch: RunBatch) -> structs.LogBatch:
+    points: list[structs.Point] = []
+    for start in range(0, len(batch.points), _YIELD_EVERY):
+        points += [
+            structs.Point(
+                key=point.key,
+                value=structs.write_number(point.value),
+                step=point.step,
+                at=from_micros(point.at_micros),
+            )
+            for point in batch.points[start : start + _YIELD_EVERY]
+        ]
+        time.sleep(0)  # a training thread that waits for the interpreter has it after a millisecond
+    uses = [(each.dataset, each.role) for each in batch.inputs]
+    return structs.LogBatch(
+        metrics=tuple(points),
+        params=dict(batch.params),
+        tags=dict(batch.tags),
+        inputs=tuple(structs.DatasetUse(name=ref.name, version=ref.version, role=role) for ref, role in uses),
+    )
 
 
 def _digest_file(path: Path) -> Digest:

@@ -28,8 +28,10 @@ Source = bytes | Path
 
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-_UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=5.0, read=660.0)  # the server may work 600 s on an upload
+_CONNECT_S = 5.0
+_TIMEOUT = httpx.Timeout(60.0, connect=_CONNECT_S)
+# the server may work 600 s on an upload, and on a gate
+_SLOW_TIMEOUT = httpx.Timeout(60.0, connect=_CONNECT_S, read=660.0)
 _CHUNK_BYTES = 1_048_576
 _LOST = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 _HEADER_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -40,16 +42,18 @@ _HINT = "PADDOCK_URI names the server, such as http://127.0.0.1:8321"
 class Patience:
     """How long to try: greet_s for the first contact, total_s for every request after it.
 
-    Waits between tries double from first_wait_s up to most_wait_s.
+    Waits between tries double from first_wait_s up to most_wait_s. answer_s: for the answer to one of them.
     """
 
     total_s: float = 30.0
     greet_s: float = 1.0
+    answer_s: float = 60.0
     first_wait_s: float = 0.1
     most_wait_s: float = 2.0
 
 
 _PATIENCE = Patience()
+LITTLE_PATIENCE = Patience(total_s=1.0, answer_s=15.0)
 
 
 class Transport:
@@ -64,10 +68,11 @@ class Transport:
         wire: httpx.BaseTransport | None = None,
     ) -> None:
         """project: acted in, empty for the server's own. wire: carries the bytes, a network when None."""
-        self._url = check_url(url)
+        self.url = check_url(url)
+        self.project = project
         self._patience = patience
         self._client = httpx.Client(
-            base_url=self._url,
+            base_url=self.url,
             headers={"Paddock-Project": project} if project else {},
             timeout=_TIMEOUT,
             transport=wire,
@@ -84,34 +89,60 @@ class Transport:
         """Return the resource at `path`."""
         return self._decode(self._send(lambda: self._client.get(path, params=query)), kind)
 
-    def post(self, path: str, request: structs.Request, kind: type[T], *, key: str = "") -> T:
-        """Send `request` under `key`, or under a new one, and return the answer."""
+    def post(
+        self,
+        path: str,
+        request: structs.Request,
+        kind: type[T],
+        *,
+        key: str = "",
+        is_slow: bool = False,
+        patience: Patience | None = None,
+    ) -> T:
+        """Send `request` under `key`, or under a new one, and return the answer; is_slow: to a slow route.
+
+        patience: for this request, None for that of the transport.
+        """
         try:
             body = msgspec.json.encode(request)
         except UnicodeEncodeError as error:
             raise InvalidInput(f"the request holds text that is not Unicode: {error.reason}") from error
         headers = {"Content-Type": _JSON, "Idempotency-Key": header_key(key)}
-        return self._decode(self._send(lambda: self._client.post(path, content=body, headers=headers)), kind)
+        patience = patience or self._patience
+        timeout = _SLOW_TIMEOUT if is_slow else httpx.Timeout(patience.answer_s, connect=_CONNECT_S)
+
+        def attempt() -> httpx.Response:
+            return self._client.post(path, content=body, headers=headers, timeout=timeout)
+
+        return self._decode(self._send(attempt, patience), kind)
 
     def upload(
-        self, method: str, path: str, source: Source, kind: type[T], query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        source: Source,
+        kind: type[T],
+        query: Mapping[str, str] | None = None,
+        *,
+        key: str = "",
+        patience: Patience | None = None,
     ) -> T:
-        """Stream bytes, or a local file, to `path` and return the answer."""
-        headers = {"Content-Type": _BYTES, "Idempotency-Key": header_key("")}
+        """Stream bytes, or a local file, to `path` under `key`, or under a new one; return the answer."""
+        headers = {"Content-Type": _BYTES, "Idempotency-Key": header_key(key)}
 
         def attempt() -> httpx.Response:
             if isinstance(source, bytes):
                 return self._client.request(
-                    method, path, params=query, content=source, headers=headers, timeout=_UPLOAD_TIMEOUT
+                    method, path, params=query, content=source, headers=headers, timeout=_SLOW_TIMEOUT
                 )
             with source.open("rb") as file:
                 return self._client.request(
-                    method, path, params=query, content=file, headers=headers, timeout=_UPLOAD_TIMEOUT
+                    method, path, params=query, content=file, headers=headers, timeout=_SLOW_TIMEOUT
                 )
 
         if isinstance(source, Path):
             _check_file(source)
-        return self._decode(self._send(attempt), kind)
+        return self._decode(self._send(attempt, patience), kind)
 
     def download(self, path: str, target: Path) -> None:
         """Write the bytes at `path` into the file `target`; what an earlier try wrote is replaced."""
@@ -131,14 +162,18 @@ class Transport:
     def close(self) -> None:
         self._client.close()
 
-    def _send(self, attempt: Callable[[], httpx.Response]) -> httpx.Response:
-        return self._checked(self._repeat(attempt, self._patience.total_s))
+    def _send(
+        self, attempt: Callable[[], httpx.Response], patience: Patience | None = None
+    ) -> httpx.Response:
+        return self._checked(self._repeat(attempt, (patience or self._patience).total_s))
 
     def _repeat(self, attempt: Callable[[], httpx.Response], total_s: float) -> httpx.Response:
         """Return the first answer that is not a request to come again, for as long as there is patience."""
         give_up_at = monotonic_s() + total_s
         wait_s = self._patience.first_wait_s
         while True:
+            if self._client.is_closed:
+                raise Unavailable(f"the connection to `{self.url}` was let go of")
             asked_s = 0.0
             try:
                 answer = attempt()
@@ -167,7 +202,7 @@ class Transport:
 
     def _unreachable(self, error: httpx.TransportError) -> Unavailable:
         reason = str(error).rstrip(".") or type(error).__name__
-        return Unavailable(f"the server at `{self._url}` does not answer: {reason}", hint=_HINT)
+        return Unavailable(f"the server at `{self.url}` does not answer: {reason}", hint=_HINT)
 
     def _stranger(self, answer: httpx.Response) -> PaddockError:
         """Return the error for an answer no Paddock server gives; a gateway's 5xx may pass by itself."""

@@ -71,7 +71,7 @@ def test_lost_request_is_sent_again_under_its_key(lost: Answer):
 
     assert found.size_bytes == 3
     assert len({request.headers["Idempotency-Key"] for request in seen}) == 1
-    assert [json.loads(request.content) for request in seen] == [{"status": "finished"}] * 3
+    assert [json.loads(request.content) for request in seen] == [{"status": "finished", "ended_at": None}] * 3
 
 
 def test_two_writes_have_two_keys():
