@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import page_store
 import pytest
+import run_store
 from server_process import running_server
 
 if TYPE_CHECKING:
@@ -81,6 +82,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def run_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server over a store with 10,000 runs."""
+    folder: Path = tmp_path_factory.mktemp("runs")
+    app, _ = page_store.open_page_app(folder)
+    run_store.fill_runs(app, 10_000)
+    app.close()
+    with running_server(folder) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """One Chromium with an empty profile."""
     from selenium import webdriver
@@ -99,7 +111,18 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 
 @pytest.fixture
 def browser(driver: webdriver.Chrome, address: str) -> Browser:
-    """A browser as a new visitor has it: wide, light, nothing remembered."""
+    """A browser as a new visitor of the filled store has it."""
+    return open_anew(driver, address)
+
+
+@pytest.fixture
+def run_browser(driver: webdriver.Chrome, run_address: str) -> Browser:
+    """A browser as a new visitor of the store with 10,000 runs has it."""
+    return open_anew(driver, run_address)
+
+
+def open_anew(driver: webdriver.Chrome, address: str) -> Browser:
+    """Return a browser that is wide, light, and remembers nothing."""
     fresh = Browser(driver, address)
     fresh.width(1400)
     fresh.prefer("light")

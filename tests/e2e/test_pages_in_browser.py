@@ -21,6 +21,9 @@ PAGES = {
     "/decisions": "Took delay@4 back",
     "/runs": "finished",
     "/runs?experiment=price": "price",
+    "/runs?group=params.depth&metric=auc": "14 runs in 5 groups",
+    "/runs?filter=metrics.auc+>>+1": "Filter is wrong at character 13",
+    "/runs?lifecycle=deleted": "No run is deleted here",
     "/datasets": "109.9 KiB",
     "/datasets/flights@2": "2,000 rows more",
     "/search?q=delay": "delay-monthly",
@@ -63,7 +66,7 @@ for (const heading of document.querySelectorAll("main :is(h1, h2, h3, h4)")) {
   if (level > before + 1) missed.push(`h${level} after h${before}: ${heading.textContent}`);
   before = level;
 }
-for (const each of document.querySelectorAll("input, select, button, a[href]")) {
+for (const each of document.querySelectorAll("input:not([type=hidden]), select, button, a[href]")) {
   const name = each.getAttribute("aria-label") || each.labels?.length || each.textContent.trim();
   if (!name) missed.push(each.outerHTML);
 }
@@ -190,17 +193,17 @@ def test_first_stop_of_the_keyboard_skips_to_the_content(browser):
 
 
 def test_filter_is_part_of_the_address(browser):
-    """Choosing an experiment leads to an address that shows the same again."""
+    """Choosing what runs are grouped by leads to an address that shows the same again."""
     browser.open("/runs")
 
     browser.run(
-        "const select = document.querySelector('[name=experiment]'); select.value = 'price';"
+        "const select = document.querySelector('[name=group]'); select.value = 'params.depth';"
         "select.dispatchEvent(new Event('change'))"
     )
-    browser.wait_for("option[value=price][selected]")
+    browser.wait_for("table.groups")
 
-    assert "experiment=price" in browser.driver.current_url
-    assert len(browser.find("tbody tr")) == 4
+    assert browser.driver.current_url.endswith("/runs?group=params.depth")
+    assert len(browser.find("tbody tr")) == 5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

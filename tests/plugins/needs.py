@@ -2,6 +2,7 @@
 
 - `browser`: Chromium and its driver.
 - `disk`: leave to mount a filesystem, as it is or in a user namespace.
+- `mlflow`: the environment with the real client, which `make test` sets up.
 - `sandbox`: a kernel that can lock a process in completely.
 
 With PADDOCK_REQUIRE_ALL=1, as in CI, such a test that is skipped has failed. Excused are the last two where
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
+from mlflow_kit import mlflow_python
 
 PROGRAMS = ("chromium", "chromedriver")
 # in the order of preference; the second needs no root
@@ -42,6 +44,11 @@ def missing_browser() -> str:
 
 def missing_disk() -> str:
     return "" if find_mount_space() is not None else "neither root nor a user namespace may mount here"
+
+
+def missing_mlflow() -> str:
+    python = mlflow_python()
+    return "" if python.is_file() else f"no client of MLflow at {python}; scripts/environment.py mlflow"
 
 
 def missing_sandbox() -> str:
@@ -72,6 +79,7 @@ def is_mounting_allowed() -> bool:
 NEEDS: Mapping[str, Need] = {
     "browser": Need(missing_browser, is_excused=False),
     "disk": Need(missing_disk, is_excused=True),
+    "mlflow": Need(missing_mlflow, is_excused=False),
     "sandbox": Need(missing_sandbox, is_excused=True),
 }
 

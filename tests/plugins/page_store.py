@@ -18,7 +18,7 @@ from paddock.automation import Rollout
 from paddock.automation.records import DecisionKind, Json, Phase, Words
 from paddock.datasets import Profile, profile_table
 from paddock.evaluation import GateReport, Trial, parse_gates
-from paddock.kernel.clock import SimulatedClock
+from paddock.kernel.clock import SimulatedClock, to_micros
 from paddock.kernel.digest import Digest, digest_bytes
 from paddock.kernel.ids import RolloutId
 from paddock.kernel.refs import ModelVersionRef
@@ -127,10 +127,10 @@ class Story:
             environment=environment,
         )
         points = [
-            MetricPoint("auc", 0.72 - 0.3 / (step + 1) + 0.002 * number, step, self.clock.now())
+            MetricPoint("auc", 0.72 - 0.3 / (step + 1) + 0.002 * number, step, to_micros(self.clock.now()))
             for step in range(40)
         ]
-        tracking.log_metrics(run.run_id, [*points, MetricPoint("loss", 0.4, 0, self.clock.now())])
+        tracking.log_metrics(run.run_id, [*points, MetricPoint("loss", 0.4, 0, to_micros(self.clock.now()))])
         tracking.log_input(run.run_id, self.app.datasets.get("flights@1").ref, role="train")
         tracking.log_artifact(run.run_id, "plots/roc.txt", b"0 0\n1 1\n")
         self.clock.move_to(self.clock.now() + timedelta(minutes=7))

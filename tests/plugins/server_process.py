@@ -78,15 +78,18 @@ class ServerProcess:
 
 
 @contextmanager
-def running_server(store: Path, *options: str, **settings: str) -> Iterator[ServerProcess]:
+def running_server(
+    store: Path | str, *options: str, folder: Path | None = None, **settings: str
+) -> Iterator[ServerProcess]:
     """Start `paddock server` on a free port, wait until it is ready, and end it with SIGTERM.
 
-    settings: such as `request_timeout_s="1"`, handed over in the environment.
+    store: a folder, or the address of a database. folder: where the process runs. settings: such as
+    `request_timeout_s="1"`, handed over in the environment.
     """
     command = [sys.executable, "-m", "paddock.cli", "--store", str(store), "server", "--port", "0", *options]
     environment = {**os.environ, **{f"PADDOCK_{name.upper()}": value for name, value in settings.items()}}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
     )
     try:
         assert process.stdout is not None

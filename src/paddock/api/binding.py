@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from paddock.app import App
 from paddock.kernel.errors import InvalidInput
-from paddock.wire import Answer, Call, FileAnswer, Handler
+from paddock.wire import AnyAnswer, Call, Handler
 
 T = TypeVar("T")
 
@@ -16,11 +16,11 @@ PAGE: Mapping[str, str] = {
 }
 
 
-def bind(app: App, handler: Callable[[App, Call], Answer | FileAnswer]) -> Handler:
+def bind(app: App, handler: Callable[[App, Call], AnyAnswer]) -> Handler:
     """Return `handler` with the app bound to whoever calls."""
 
     @functools.wraps(handler)
-    def act(call: Call) -> Answer | FileAnswer:
+    def act(call: Call) -> AnyAnswer:
         return handler(app.acting_as(call.actor), call)
 
     return act

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from paddock.api.binding import PAGE, bind, take_page
-from paddock.api.downloads import answer_object
 from paddock.api.views import view_dataset, view_dataset_version
 from paddock.app import App
 from paddock.kernel.names import check_name
-from paddock.wire import Answer, BodyKind, Call, FileAnswer, Permission, RouteSpec, answer_json, structs
+from paddock.wire import (
+    Answer,
+    AnyAnswer,
+    BodyKind,
+    Call,
+    Permission,
+    RouteSpec,
+    answer_json,
+    answer_object,
+    structs,
+)
 
 
 def routes(app: App) -> tuple[RouteSpec, ...]:
@@ -96,10 +105,10 @@ def get_dataset_version(app: App, call: Call) -> Answer:
     return answer_json(view_dataset_version(app.datasets.get(_ref(call.path))))
 
 
-def get_dataset_content(app: App, call: Call) -> Answer | FileAnswer:
+def get_dataset_content(app: App, call: Call) -> AnyAnswer:
     version = app.datasets.get(_ref(call.path))
     file_name = f"{version.name}-{version.version}.{version.format}"
-    return answer_object(app.objects, version.digest, version.size_bytes, file_name)
+    return answer_object(app.objects, version.digest, version.size_bytes, file_name, call.headers)
 
 
 def _ref(path: Mapping[str, str]) -> str:

@@ -81,7 +81,9 @@ def set_traffic(app: App, call: Call) -> Answer:
     revision = app.endpoints.set_traffic(
         endpoint.name,
         tuple(Route(share.version, share.weight) for share in wanted.routes),
-        packages={each: app.registry.get(ModelVersionRef(model, each)).package_digest for each in named},
+        packages={
+            each: app.registry.get_packaged(ModelVersionRef(model, each)).package_digest for each in named
+        },
         shadow_version=wanted.shadow_version,
         reason=wanted.reason,
         key=call.key,

@@ -53,7 +53,7 @@ def _reading_routes(app: App) -> tuple[RouteSpec, ...]:
             bind(app, list_alias_history),
             "List the moves of an alias, newest first",
             response=structs.AliasHistory,
-            query={"alias": "`champion` (the default) or `challenger`", **PAGE},
+            query={"alias": "`champion` (the default) or another alias", **PAGE},
         ),
         RouteSpec(
             "GET",

@@ -47,6 +47,8 @@ def view_run(run: Run) -> structs.Run:
         artifacts=tuple(view(artifact, structs.Artifact) for artifact in run.artifacts),
         environment_digest=run.environment_digest,
         principal=run.principal,
+        experiment_id=run.experiment_id,
+        lifecycle=run.lifecycle,
     )
 
 

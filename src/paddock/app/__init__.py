@@ -7,12 +7,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from paddock.app.project_file import read_file_settings
+from paddock.app.project_file import list_declared, read_file_settings
 from paddock.app.root import App, Store, actor_of, has_store, local_folder, open_app
 
 if TYPE_CHECKING:
+    from paddock.app.claims import Claim, claim_loop, claim_server
     from paddock.app.endpoints import EndpointKeeper, ensure_endpoint, follow_alias, gateway_options
-    from paddock.app.gating import Exam, hold_gate, read_gates
+    from paddock.app.gating import Exam, find_gates, hold_gate, read_gates, replay_golden
     from paddock.app.loops import (
         EndpointLoop,
         LoopParts,
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
         read_declaration,
     )
     from paddock.app.releases import Release, release_of
+    from paddock.app.upkeep import keep_tidy
 
 _HOMES = {
+    "claims": ("Claim", "claim_loop", "claim_server"),
     "endpoints": ("EndpointKeeper", "ensure_endpoint", "follow_alias", "gateway_options"),
-    "gating": ("Exam", "hold_gate", "read_gates"),
+    "gating": ("Exam", "find_gates", "hold_gate", "read_gates", "replay_golden"),
     "loops": (
         "EndpointLoop",
         "LoopParts",
@@ -35,11 +38,13 @@ _HOMES = {
         "read_declaration",
     ),
     "releases": ("Release", "release_of"),
+    "upkeep": ("keep_tidy",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "App",
+    "Claim",
     "EndpointKeeper",
     "EndpointLoop",
     "Exam",
@@ -50,17 +55,23 @@ __all__ = [
     "build_endpoint_loop",
     "build_loop",
     "build_trainer",
+    "claim_loop",
+    "claim_server",
     "ensure_endpoint",
+    "find_gates",
     "follow_alias",
     "gateway_options",
     "has_store",
     "hold_gate",
+    "keep_tidy",
+    "list_declared",
     "local_folder",
     "open_app",
     "read_declaration",
     "read_file_settings",
     "read_gates",
     "release_of",
+    "replay_golden",
 ]
 
 

@@ -68,7 +68,8 @@ class EndpointKeeper:
             self._last_problem = ""
         except PaddockError as error:
             if error.message != self._last_problem:
-                log.warning("gateway.not_in_step endpoint=%s: %s", self.endpoint, error.message)
+                fields = {"endpoint": self.endpoint, "reason": error.message}
+                log.warning("gateway.not_in_step", extra=fields)
             self._last_problem = error.message
         return not self._last_problem
 
@@ -90,7 +91,7 @@ def ensure_endpoint(app: App, endpoint: str, ref: str) -> Revision:
 
 def follow_alias(app: App, endpoint: str, ref: str) -> Revision:
     """Return the newest revision, after making one when the alias has moved and no rollout is open."""
-    version = app.registry.get(ref)
+    version = app.registry.get_packaged(ref)
     current = app.endpoints.find_current(endpoint)
     if current is not None:
         is_served = current.config.champion_version == version.version

@@ -23,6 +23,7 @@ from paddock.automation import (
     TrafficControl,
     Watch,
     parse_declaration,
+    sweep_rehearsals,
 )
 from paddock.kernel.durations import parse_duration
 from paddock.kernel.errors import InvalidSettings, NotFound, PaddockError
@@ -67,7 +68,8 @@ class EndpointLoop:
                 work()
             except PaddockError as error:
                 if error.message not in (*self._problems, *problems):
-                    log.warning("loop.waits endpoint=%s: %s", self.loop.plan.endpoint, error.message)
+                    fields = {"endpoint": self.loop.plan.endpoint, "reason": error.message}
+                    log.warning("loop.waits", extra=fields)
                 problems.append(error.message)
         self._problems = tuple(problems)
         return not problems
@@ -85,11 +87,13 @@ class EndpointLoop:
             live=self.loop.live,
         )
         looks_at = self.app.clock.now()
-        watch.tick(self._looked_at.get(name) or self._judged_until(name, spec))
+        since = self._looked_at.get(name) or self._judged_until(name, spec)
+        watch.tick(since)
+        watch.revise(since, release.version)
         self._looked_at[name] = looks_at
 
     def _champions_release(self) -> Release:
-        champion = self.app.registry.get(f"{self.loop.plan.model}@champion")
+        champion = self.app.registry.get_packaged(f"{self.loop.plan.model}@champion")
         if self._release is None or self._release.version != champion.version:
             self._release = release_of(self.app, champion, self.loop.plan.endpoint)
         return self._release
@@ -137,7 +141,11 @@ def build_endpoint_loop(app: App, declaration: Declaration, name: str, parts: Lo
 
 
 def build_loop(app: App, declaration: Declaration, name: str, parts: LoopParts) -> Loop:
-    """Return the loop of the endpoint `name`, which must be declared in the store too."""
+    """Return the loop of the endpoint `name`, which must be declared in the store too.
+
+    What rehearsals of killed loops have left in the endpoint's folder is removed.
+    """
+    sweep_rehearsals(app.gateway_folder(name))
     endpoint = app.endpoints.get_endpoint(name)
     model, _ = parse_ref("model", endpoint.spec.model)
     labels = _labels(declaration, name)

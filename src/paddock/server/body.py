@@ -3,7 +3,10 @@
 import asyncio
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from starlette.types import Receive
@@ -18,6 +21,8 @@ Write = Callable[[bytes], int]
 _FLUSH_BYTES = 1_048_576
 _DRAIN_BYTES = 16_777_216
 _DRAIN_S = 2.0
+_PREFIX = "paddock-upload-"
+_STALE_S = 86_400  # an upload that is still coming was written to since
 
 
 class ClientGone(Exception):  # not an error for a person: nobody is left to read it
@@ -42,7 +47,8 @@ async def read_body(receive: Receive, most_bytes: int, timeout_s: float) -> byte
 
 async def receive_file(receive: Receive, limits: ServerLimits) -> Path:
     """Return a new file, readable by its owner only, that holds the body; the caller removes it."""
-    descriptor, name = tempfile.mkstemp(prefix="paddock-upload-")
+    await asyncio.to_thread(_reap_once)
+    descriptor, name = tempfile.mkstemp(prefix=_PREFIX)
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -71,6 +77,15 @@ async def drain(receive: Receive) -> bool:
     except (TimeoutError, ClientGone):
         return False
     return True
+
+
+@cache
+def _reap_once() -> None:
+    """Remove what killed servers have left of uploads, once in the life of this process."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # it is another user's, or its server has just removed it
+            if time.time() - path.lstat().st_mtime > _STALE_S:
+                path.unlink()
 
 
 async def _copy(receive: Receive, write: Write, limits: ServerLimits) -> None:

@@ -18,10 +18,10 @@ Face = Callable[[App], Sequence[RouteSpec]]
 
 
 def default_faces() -> Sequence[Face]:
-    """Return the faces of the control plane: the API and the pages."""
-    from paddock import api, web
+    """Return the faces of the control plane: the API, MLflow's, and the pages."""
+    from paddock import api, mlflow_api, web
 
-    return (api.routes, web.routes)
+    return (api.routes, mlflow_api.routes, web.routes)
 
 
 def all_specs(
@@ -57,11 +57,16 @@ def build_application(
 
 
 def render_for(app: App) -> RenderProblem:
-    """Return how problems are shown: outside of `/api` a browser gets a page, all others problem+json."""
+    """Return how problems are shown.
+
+    MLflow's clients get them in MLflow's form, a browser outside of `/api` a page, all others problem+json.
+    """
 
     def render(problem: Problem, head: Head) -> Answer:
-        from paddock import web
+        from paddock import mlflow_api, web
 
+        if mlflow_api.is_mlflow_path(head.raw_path):
+            return mlflow_api.answer_problem(problem)
         is_api = head.raw_path.startswith(b"/api/") or head.raw_path == b"/api"
         if is_api or not web.accepts_html({"accept": ", ".join(head.values(b"accept"))}):
             return answer_problem(problem)

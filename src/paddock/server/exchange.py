@@ -25,6 +25,7 @@ from paddock.server.guard import (
     SAFE_METHODS,
     Head,
     check_body_type,
+    check_form_origin,
     check_head,
     check_length,
     read_key,
@@ -36,13 +37,14 @@ from paddock.server.pool import HandlerPool
 from paddock.server.sending import send_answer
 from paddock.wire import (
     Answer,
+    AnyAnswer,
     BodyKind,
     Call,
-    FileAnswer,
     Permission,
     RouteSpec,
     answer_problem,
     check_permission,
+    decode_form,
     decode_json,
     describe_problem,
     describe_unexpected,
@@ -53,7 +55,7 @@ log = logging.getLogger("paddock.server")
 
 RenderProblem = Callable[[Problem, Head], Answer]
 
-_HANDED_ON = ("accept", "if-none-match")
+_HANDED_ON = ("accept", "host", "if-none-match", "if-range", "range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class Exchange:
         """Answer a routed request; errors are raised, not rendered."""
         head = read_head(scope)
         check_permission(spec.permission, self.granted)
-        query = read_query(head.query, spec.query, self.limits.query_fields)
+        query = (
+            {} if spec.decode else read_query(head.query, spec.query, self.limits.query_fields, spec.lists)
+        )
         body, upload = await self._receive(spec, head, receive)
         try:
             call = Call(
@@ -82,21 +86,29 @@ class Exchange:
                 upload=upload,
                 headers=_handed_on(head),
             )
-            timeout_s = self.limits.upload_timeout_s if upload else self.limits.request_timeout_s
-            answer = await self.pool.run(lambda: _handle(spec, call, body, self.limits), timeout_s)
+            timeout_s = self.limits.work_timeout_s(is_upload=upload is not None, is_slow=spec.is_slow)
+            answer = await self.pool.run(
+                lambda: _handle(spec, call, head.query, body, self.limits), timeout_s
+            )
         finally:
             if upload is not None:
                 await asyncio.to_thread(upload.unlink, missing_ok=True)
-        await send_answer(send, answer, scope["paddock.request_id"])
+        await send_answer(send, answer, scope["paddock.request_id"], is_head=head.method == "HEAD")
 
     async def _receive(self, spec: RouteSpec, head: Head, receive: Receive) -> tuple[bytes, Path | None]:
         limits = self.limits
         if spec.body is BodyKind.FILE:
-            check_body_type(head, spec.body)
+            if not spec.takes_any_type:
+                check_body_type(head, spec.body)
             check_length(head, limits.max_upload_bytes)
             return b"", await receive_file(receive, limits)
         length = check_length(head, limits.json.max_bytes)
-        if spec.body is BodyKind.JSON:
+        if spec.body is BodyKind.FORM:
+            check_form_origin(head)
+            check_body_type(head, spec.body)
+        # MLflow's clients send a DELETE or PATCH without a body as one without a type
+        is_bare = length == 0 and spec.decode is not None and head.method not in ("POST", "PUT")
+        if spec.body is BodyKind.JSON and not is_bare:
             check_body_type(head, spec.body)
         if length == 0:
             return b"", None
@@ -140,14 +152,14 @@ class Application:
     async def _refuse(self, error: PaddockError, scope: Scope, watch: _Watch) -> None:
         request_id = scope["paddock.request_id"]
         if error.http_status >= 500:
-            log.warning(
-                "request.failed request_id=%s code=%s detail=%s", request_id, error.code, error.message
-            )
+            fields = {"request_id": request_id, "code": error.code, "reason": error.message}
+            log.warning("request.failed", extra=fields)
         await self._send(describe_problem(error, request_id), scope, watch)
 
     async def _report(self, scope: Scope, watch: _Watch) -> None:
         request_id = scope["paddock.request_id"]
-        log.exception("request.crashed request_id=%s method=%s", request_id, scope["method"][:20])
+        fields = {"request_id": request_id, "method": scope["method"][:20]}
+        log.exception("request.crashed", extra=fields)
         if watch.status:
             raise ConnectionAbortedError(
                 "the answer had begun; the connection is cut so that it is not taken whole"
@@ -156,7 +168,7 @@ class Application:
 
     async def _send(self, problem: Problem, scope: Scope, watch: _Watch) -> None:
         if watch.status:
-            log.warning("answer.cut request_id=%s", problem.request_id)
+            log.warning("answer.cut", extra={"request_id": problem.request_id})
             raise ConnectionAbortedError("the answer had begun")
         head = read_head(scope)
         answer = self._render(problem, head)
@@ -190,17 +202,22 @@ def read_head(scope: Scope) -> Head:
     return Head(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
 
 
-def _handle(spec: RouteSpec, call: Call, body: bytes, limits: ServerLimits) -> Answer | FileAnswer:
-    if spec.request is None:
+def _handle(spec: RouteSpec, call: Call, query: bytes, body: bytes, limits: ServerLimits) -> AnyAnswer:
+    if spec.decode is not None:
+        decoded = spec.decode(query, body, limits.json)
+    elif spec.request is not None and spec.body is BodyKind.FORM:
+        decoded = decode_form(body, spec.request)
+    elif spec.request is not None:
+        decoded = decode_json(body or b"{}", spec.request, limits.json)
+    else:
         return spec.handler(call)
-    decoded = decode_json(body or b"{}", spec.request, limits.json)
     return spec.handler(
         Call(call.path, call.query, call.actor, call.request_id, call.key, decoded, None, call.headers)
     )
 
 
 def _actor_of(actor: Actor, head: Head) -> Actor:
-    project = head.only(b"paddock-project")
+    project = head.only(b"paddock-project") or head.only(b"x-mlflow-workspace")
     if not project:
         return actor
     return Actor(ProjectId(check_name("project", project)), actor.principal)

@@ -4,7 +4,7 @@ They look at the raw bytes, so that what is checked is what the router and the h
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -30,9 +30,12 @@ UPLOAD_TYPES = frozenset(
         "text/csv",
     }
 )
+FORM_TYPE = "application/x-www-form-urlencoded"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%2[fF]|%5[cC]|%[01][0-9A-Fa-f]|%7[fF]|[\\;\x00-\x20\x7f]")
 _ENCODED_TWICE = re.compile(r"%[0-9A-Fa-f]{2}")
+# the names of files may hold a `%` there; the face looks at them however often they are encoded
+_FILE_NAMES = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SECRET_NAMES = frozenset(
     {"token", "access_token", "api_token", "api_key", "apikey", "auth", "authorization", "password", "secret"}
@@ -101,7 +104,7 @@ def check_path(raw_path: bytes) -> None:
         path = unquote_to_bytes(raw_path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadPath("the path is not UTF-8") from error
-    if _ENCODED_TWICE.search(path):
+    if _ENCODED_TWICE.search(path) and not _FILE_NAMES.match(path):
         raise BadPath("the path is percent-encoded twice")
     segments = path.split("/")
     if segments[0] or "" in segments[1:-1] or not {".", ".."}.isdisjoint(segments):
@@ -118,14 +121,27 @@ def check_origin(head: Head) -> None:
         raise CrossSiteRequest(f"the request comes from `{origin[:80]}`, a page of another origin")
 
 
+def check_form_origin(head: Head) -> None:
+    """Raise CrossSiteRequest unless the browser says itself that a page of this server sends the form.
+
+    A page of another origin can send a form without being asked, so that saying nothing is not enough.
+    """
+    if head.only(b"sec-fetch-site").lower() != "same-origin" and not head.only(b"origin"):
+        raise CrossSiteRequest(
+            "a form is taken from a page of this server; programs use the routes of `/api`"
+        )
+
+
 def check_body_type(head: Head, body: BodyKind) -> None:
     """Raise UnsupportedBody unless the media type is the one the route takes.
 
-    Form types are never taken: a page of another origin can send them without being asked.
+    Types that forms have are taken by the pages' own routes alone; see `check_form_origin`.
     """
     media_type = head.only(b"content-type").partition(";")[0].strip().lower()
     if body is BodyKind.JSON and media_type != "application/json":
         raise UnsupportedBody(f"the body is `{media_type[:60]}`, but must be `application/json`")
+    if body is BodyKind.FORM and media_type != FORM_TYPE:
+        raise UnsupportedBody(f"the body is `{media_type[:60]}`, but must be `{FORM_TYPE}`")
     if body is BodyKind.FILE and media_type not in UPLOAD_TYPES:
         raise UnsupportedBody(
             f"the body is `{media_type[:60]}`, but must be one of {', '.join(sorted(UPLOAD_TYPES))}"
@@ -144,11 +160,15 @@ def check_length(head: Head, most_bytes: int) -> int:
     return int(length)
 
 
-def read_query(query: bytes, known: Mapping[str, str], most_fields: int) -> dict[str, str]:
+def read_query(
+    query: bytes, known: Mapping[str, str], most_fields: int, lists: Collection[str] = ()
+) -> dict[str, str]:
     """Return the query by name. Unknown and repeated names are refused, and secrets most of all.
 
-    >>> read_query(b"limit=5", {"limit": "rows of a page"}, 64)
-    {'limit': '5'}
+    lists: names that may be repeated; what they say is joined by commas.
+
+    >>> read_query(b"limit=5&pin=a&pin=b", {"limit": "rows of a page", "pin": "runs"}, 64, ["pin"])
+    {'limit': '5', 'pin': 'a,b'}
     """
     try:
         pairs = parse_qsl(
@@ -164,7 +184,9 @@ def read_query(query: bytes, known: Mapping[str, str], most_fields: int) -> dict
     for name, value in pairs:
         if name.lower() in _SECRET_NAMES or value.startswith("paddock_"):
             raise TokenInUrl("a secret in the address would be kept by logs; send it as a header")
-        if name in found:
+        if name in found and name in lists:
+            value = ",".join(filter(None, (found[name], value)))
+        elif name in found:
             raise RequestRefused(f"the query names `{name[:40]}` twice")
         if name not in known:
             names = ", ".join(f"`{each}`" for each in known) or "none"

@@ -10,7 +10,8 @@ from paddock.wire import JsonLimits
 class ServerLimits:
     """Bounds of one server process; the defaults are those of the settings.
 
-    head_*: request line and headers. request_timeout_s: reading a JSON body, and again the work.
+    head_*: request line and headers. request_timeout_s: reading a JSON body, and again the work; upload_*
+    and slow_timeout_s: the work on a file, and that of a route that is slow.
     min_upload_bytes_per_s: an upload slower than this, beyond the first request_timeout_s, is ended.
     threads, waiting_calls: handlers at work and in the queue; more are answered 503.
     keep_alive_s: until an idle connection is closed; drain_s: what requests at work get at the end.
@@ -20,6 +21,7 @@ class ServerLimits:
     allowed_hosts: frozenset[str]
     request_timeout_s: float
     upload_timeout_s: float
+    slow_timeout_s: float
     min_upload_bytes_per_s: int
     max_upload_bytes: int
     head_timeout_s: float
@@ -33,6 +35,12 @@ class ServerLimits:
     waiting_calls: int
     drain_s: int
 
+    def work_timeout_s(self, *, is_upload: bool, is_slow: bool) -> float:
+        """Return how long the work of one request may take."""
+        if is_slow:
+            return self.slow_timeout_s
+        return self.upload_timeout_s if is_upload else self.request_timeout_s
+
 
 def limits_of(settings: Settings) -> ServerLimits:
     """Return the limits that `settings` ask for; the address that is listened on is always allowed."""
@@ -42,6 +50,7 @@ def limits_of(settings: Settings) -> ServerLimits:
         allowed_hosts=_hosts_of(settings),
         request_timeout_s=real("request_timeout_s"),
         upload_timeout_s=real("upload_timeout_s"),
+        slow_timeout_s=real("slow_timeout_s"),
         min_upload_bytes_per_s=whole("min_upload_bytes_per_s"),
         max_upload_bytes=whole("max_upload_bytes"),
         # who gives a whole request a second does not wait ten for its headers

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock.kernel.errors import InvalidSettings
 from paddock.kernel.refusals import MethodNotAllowed, RouteNotFound
@@ -54,6 +54,23 @@ class _Endpoint:
         await self._serve(self._spec, scope, receive, send)
 
 
+class DeclaredRouter(Router):
+    """Declared routes; those without parameters are found at once, however many there are."""
+
+    def __init__(self, routes: Sequence[DeclaredRoute], default: ASGIApp) -> None:
+        super().__init__(routes, redirect_slashes=False, default=default)
+        fixed = [route for route in routes if "{" not in route.path]
+        self._fixed = {(method, route.path): route for route in fixed for method in route.methods or ()}
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._fixed.get((scope["method"], scope["path"]))
+        if route is None:
+            await super().app(scope, receive, send)
+            return
+        scope["path_params"] = {}
+        await route.handle(scope, receive, send)
+
+
 def build_router(specs: Sequence[RouteSpec], serve: Serve, no_route_hint: str = "") -> Router:
     """Return a router of `specs`; the paths match exactly, without redirects.
 
@@ -71,7 +88,7 @@ def build_router(specs: Sequence[RouteSpec], serve: Serve, no_route_hint: str = 
     # Fixed paths come before those with parameters, whatever order the faces list them in.
     ordered = sorted(specs, key=_shape)
     routes = [DeclaredRoute(spec, serve, sorted(methods[_shape(spec)])) for spec in ordered]
-    return Router(routes, redirect_slashes=False, default=no_route)
+    return DeclaredRouter(routes, no_route)
 
 
 def check_specs(specs: Sequence[RouteSpec]) -> None:
@@ -87,6 +104,8 @@ def check_specs(specs: Sequence[RouteSpec]) -> None:
             problems.append(f"`{name}` has a method that is not served")
         if spec.method in SAFE_METHODS and spec.body is not BodyKind.NONE:
             problems.append(f"`{name}` takes a body, but its method changes nothing")
+        if spec.takes_any_type and spec.method != "PUT":
+            problems.append(f"`{name}` takes any type, but only a PUT may")
         if shape in seen:
             problems.append(f"`{name}` is declared twice")
         seen.add(shape)

@@ -11,29 +11,41 @@ from types import FrameType
 
 import uvicorn
 
-from paddock.app import open_app
+from paddock.app import Claim, claim_server, keep_tidy, open_app
+from paddock.integrations import keep_delivering
 from paddock.kernel.settings import Settings
 from paddock.server.building import build_application
 from paddock.server.exchange import Application
 from paddock.server.limits import ServerLimits, limits_of
 from paddock.server.protocol import bounded_protocol
-from paddock.serving import bind_loopback, url_of
+from paddock.serving import bind_loopback, check_loopback, url_of
 
 
 def run_server(
-    settings: Settings, *, parent_fd: int = -1, when_ready: Callable[[str], None] | None = None
+    settings: Settings,
+    *,
+    parent_fd: int = -1,
+    claim_fd: int = -1,
+    when_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C or, with `parent_fd`, until the parent process is gone.
 
-    parent_fd: the reading end of a pipe that the parent keeps open. when_ready: called with the
-    address as soon as requests are answered. Requests in flight get `drain_s` to end. Raises
-    InvalidSettings for an address that is not loopback and PortInUse for one that is taken,
-    and KeyboardInterrupt after Ctrl-C.
+    parent_fd: the reading end of a pipe that the parent keeps open. claim_fd: the claim on the store where
+    the parent has it. when_ready: called with the address as soon as requests are answered. Requests in
+    flight get `drain_s` to end. Raises InvalidSettings for an address that is not loopback, StoreInUse
+    when another server has the store, PortInUse for an address that is taken, and KeyboardInterrupt after
+    Ctrl-C.
     """
-    listener = bind_loopback(settings.text("host"), settings.whole("port"))
-    url = url_of(listener)
-    limits = limits_of(settings)
-    with contextlib.closing(listener), contextlib.closing(open_app(settings)) as app:
+    check_loopback(settings.text("host"))
+    with contextlib.ExitStack() as stack:
+        claim = Claim() if claim_fd >= 0 else stack.enter_context(claim_server(settings))
+        listener = bind_loopback(settings.text("host"), settings.whole("port"))
+        stack.enter_context(contextlib.closing(listener))
+        url, limits = url_of(listener), limits_of(settings)
+        claim.announce(url)
+        app = stack.enter_context(contextlib.closing(open_app(_with_port(settings, listener))))
+        stack.enter_context(keep_tidy(app))
+        stack.enter_context(keep_delivering(app.webhooks))
         config = configure(build_application(app, limits=limits), limits)
         server = Server(config, lambda: when_ready(url) if when_ready else None)
         if parent_fd >= 0:
@@ -90,6 +102,11 @@ class Server(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+
+def _with_port(settings: Settings, listener: socket.socket) -> Settings:
+    """Return `settings` with the port that was taken: no webhook is to reach it."""
+    return Settings({**settings.values, "port": int(listener.getsockname()[1])})
 
 
 def _watch_parent(descriptor: int, server: Server) -> None:

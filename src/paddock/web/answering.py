@@ -13,7 +13,7 @@ from paddock.kernel.errors import InvalidInput, NotFound
 from paddock.kernel.refs import DEFAULT_PROJECT
 from paddock.web.page import NAVIGATION, Crumb, Page
 from paddock.web.tables import Table, write_csv, write_json
-from paddock.wire import PROBLEM_TYPE, Answer, Call, FileAnswer, answer_problem, content_disposition
+from paddock.wire import PROBLEM_TYPE, Answer, AnyAnswer, Call, answer_problem, content_disposition
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,15 +36,24 @@ def bind_view(app: App, view: View) -> Handler:
     """Return a handler that answers with the page of `view` in the caller's name."""
 
     @functools.wraps(view)
-    def show(call: Call) -> Answer | FileAnswer:
+    def show(call: Call) -> AnyAnswer:
         acting = app.acting_as(call.actor)
         now = acting.clock.now()
         page = view(acting, call)
         if "table" in call.query or "format" in call.query:
             return _download(page, call)
-        return _show(page, call, now)
+        return answer_page(page, call, now)
 
     return show
+
+
+def answer_page(page: Page, call: Call, now: datetime) -> Answer:
+    """Return the page as HTML, its tables with the addresses of their files."""
+    from paddock.web.rendering import render_page
+
+    tables = {name: _with_files(table, call) for name, table in page.tables.items()}
+    body = render_page(replace(page, tables=tables), project=call.actor.project_id, now=now)
+    return Answer(body, page.status, HTML)
 
 
 def accepts_html(headers: Mapping[str, str]) -> bool:
@@ -96,14 +105,6 @@ def _weight(accept: str, media_type: str) -> float:
     return 0.0
 
 
-def _show(page: Page, call: Call, now: datetime) -> Answer:
-    from paddock.web.rendering import render_page
-
-    tables = {name: _with_files(table, call) for name, table in page.tables.items()}
-    body = render_page(replace(page, tables=tables), project=call.actor.project_id, now=now)
-    return Answer(body, page.status, HTML)
-
-
 def _with_files(table: Table, call: Call) -> Table:
     """Return the table with the addresses of its rows as files: those of this page, filters and all."""
     return replace(
@@ -115,14 +116,17 @@ def _with_files(table: Table, call: Call) -> Table:
     )
 
 
-def _download(page: Page, call: Call) -> Answer:
+def _download(page: Page, call: Call) -> AnyAnswer:
     name, wanted = call.text("table"), call.text("format")
-    if name not in page.tables:
-        raise NotFound(f"this page has no table `{name[:40]}`; it has {', '.join(page.tables) or 'none'}")
+    known = (*page.tables, *page.files)
+    if name not in known:
+        raise NotFound(f"this page has no table `{name[:40]}`; it has {', '.join(known) or 'none'}")
+    if wanted not in ("csv", "json"):
+        raise InvalidInput(f"`format` is `{wanted[:20]}`, but must be `csv` or `json`")
+    if name in page.files:
+        return page.files[name](wanted)
     table = page.tables[name]
     if wanted == "csv":
         headers = {"Content-Disposition": content_disposition(f"{name}.csv")}
         return Answer(write_csv(table), media_type="text/csv; charset=utf-8", headers=headers)
-    if wanted == "json":
-        return Answer(write_json(table))
-    raise InvalidInput(f"`format` is `{wanted[:20]}`, but must be `csv` or `json`")
+    return Answer(write_json(table))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from paddock.kernel.clock import format_time
+from paddock.kernel.wording import count_of
 from paddock.web.formats import format_date, format_score, format_span
 from paddock.web.views.monitors import wanted_windows
 from paddock.web.views.shared import DECISION_KINDS
@@ -439,7 +440,7 @@ def _ranked_features(windows: Sequence[WindowReport]) -> list[str]:
 def _quality_words(each: WindowReport) -> str:
     interval = each.facts.quality.interval
     around = f" ({format_score(interval.low)} to {format_score(interval.high)})" if interval else ""
-    labels = f"{each.facts.quality.rows:,} labels"
+    labels = count_of(each.facts.quality.rows, "label")
     return f"{format_span(each.start, each.end)}: {format_score(each.facts.quality.value)}{around}, {labels}"
 
 

@@ -22,6 +22,8 @@ def format_when(moment: datetime, now: datetime) -> str:
     >>> noon = datetime(2026, 3, 3, 12, tzinfo=UTC)
     >>> format_when(noon - timedelta(minutes=90), noon), format_when(noon - timedelta(days=90), noon)
     ('2 h ago', '3 Dec 2025')
+    >>> format_when(noon - timedelta(hours=35, minutes=50), noon)
+    '1 day ago'
     """
     age = now - moment
     if age < timedelta(0) or age > _RELATIVE_UNTIL:
@@ -32,7 +34,7 @@ def format_when(moment: datetime, now: datetime) -> str:
     for name, length, below in (("min", 60, 90), ("h", 3600, 36), ("days", 86_400, 99)):
         count = round(seconds / length)
         if count < below:
-            return f"{count} {name} ago"
+            return f"{count} {'day' if (count, name) == (1, 'days') else name} ago"
     return format_date(moment)
 
 

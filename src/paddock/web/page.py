@@ -1,9 +1,10 @@
 """A page as a value: what a view makes and the answer is rendered from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from paddock.web.tables import Table
+from paddock.wire import AnyAnswer
 
 # section, title, address, and the letter that leads there after `g`
 NAVIGATION: tuple[tuple[str, str, str, str], ...] = (
@@ -36,7 +37,8 @@ class Paging:
 class Page:
     """One page. section: its place in the navigation; context: what its own template asks for.
 
-    tables: by the name under which they are downloaded.
+    tables: by the name under which they are downloaded. files: makes of a format, `csv` or `json`, what is
+    downloaded in place of the table of that name, where a page shows a part of it only.
     """
 
     template: str
@@ -45,6 +47,7 @@ class Page:
     crumbs: tuple[Crumb, ...] = ()
     context: Mapping[str, object] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
+    files: Mapping[str, Callable[[str], AnyAnswer]] = field(default_factory=dict)
     status: int = 200
     has_charts: bool = False
 

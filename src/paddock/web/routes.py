@@ -16,26 +16,26 @@ from paddock.web.views import (
     monitors,
     overview,
     reports,
+    run_changes,
+    run_list,
+    run_view,
     runs,
     search,
 )
 from paddock.web.views.paging import PAGE
-from paddock.wire import Permission, RouteSpec
+from paddock.wire import BodyKind, Permission, RouteSpec
 
 if TYPE_CHECKING:
     from paddock.app import App
 
-_RUNS = {
-    "experiment": "only runs of this experiment",
-    "cursor": "behind the page that ended here",
-    "limit": "rows of a page, 1 to 1000",
-}
+_RUNS = {**run_view.QUERY, "changed": "what was done to the selected runs a moment ago"}
+_LISTS = {"/runs": run_view.LISTS}
 _DECISIONS = {"endpoint": "only decisions about this endpoint", "kind": "only of this kind", **PAGE}
 
 _PAGES: tuple[tuple[str, View, str, Mapping[str, str]], ...] = (
     ("/", overview.show, "Is everything all right", {}),
     ("/search", search.show, "Find a model, run or dataset by name", {"q": "what to look for"}),
-    ("/runs", runs.show_list, "Which runs there are", _RUNS),
+    ("/runs", run_list.show_list, "Which run is best", _RUNS),
     ("/runs/{run_id}", runs.show, "What exactly was run", {}),
     ("/datasets", datasets.show_list, "Which datasets there are", PAGE),
     ("/datasets/{ref}", datasets.show, "What is in a dataset version", PAGE),
@@ -62,6 +62,7 @@ def routes(app: App) -> tuple[RouteSpec, ...]:
             summary,
             query={**query, **DOWNLOAD},
             media_type=HTML,
+            lists=_LISTS.get(path, frozenset()),
         )
         for path, view, summary, query in _PAGES
     )
@@ -76,4 +77,16 @@ def routes(app: App) -> tuple[RouteSpec, ...]:
     static = RouteSpec(
         "GET", "/static/{edition}/{name}", Permission.ANYONE, get_static, "A style sheet or a script"
     )
-    return (*pages, figure, static)
+    changes = RouteSpec(
+        "POST",
+        "/run-changes",
+        Permission.LOG_RUNS,
+        run_changes.bind(app),
+        "Tag, delete, restore or pin the selected runs; asks first, then sends back to the table",
+        request=run_changes.ChangeForm,
+        body=BodyKind.FORM,
+        query=run_view.QUERY,
+        media_type=HTML,
+        lists=run_view.LISTS,
+    )
+    return (*pages, figure, changes, static)

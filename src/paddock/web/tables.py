@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -88,17 +88,17 @@ def text(value: str, *, href: str = "", title: str = "", length: int = 0) -> Cel
 
 def number(value: float | None) -> Cell:
     """Return a count or a measured value."""
-    return Cell(_plain(value), format_number(value))
+    return Cell(plain_number(value), format_number(value))
 
 
 def data_value(value: float | None) -> Cell:
     """Return a value as it occurs in a user's data."""
-    return Cell(_plain(value), format_value(value))
+    return Cell(plain_number(value), format_value(value))
 
 
 def score(value: float | None, *, title: str = "") -> Cell:
     """Return a metric with three decimals."""
-    return Cell(_plain(value), format_score(value), title=title)
+    return Cell(plain_number(value), format_score(value), title=title)
 
 
 def share(value: float | None) -> Cell:
@@ -128,6 +128,17 @@ def status(kind: str, words: str, *, value: str = "", href: str = "") -> Cell:
     return Cell(value or words, words, href, badge=kind)
 
 
+def plain_number(value: float | None) -> Value:
+    """Return a measured value as it is downloaded: JSON has no NaN and no infinity, there they are words.
+
+    >>> plain_number(0.5), plain_number(float("nan"))
+    (0.5, 'NaN')
+    """
+    if value is None or value - value == 0:
+        return value
+    return format_number(value)
+
+
 def picture(drawn: Markup, *, value: Value = None) -> Cell:
     return Cell(value, "", picture=drawn)
 
@@ -138,10 +149,14 @@ def write_csv(table: Table) -> bytes:
     >>> write_csv(Table("t", "T", (Column("a", "A"),), ((text("=1+1"),), (number(-2.0),))))
     b"a\\r\\n'=1+1\\r\\n-2.0\\r\\n"
     """
+    head = [column.key for column in table.columns]
+    return write_csv_lines([head, *([cell.value for cell in row] for row in table.rows)])
+
+
+def write_csv_lines(lines: Iterable[Sequence[Value]]) -> bytes:
+    """Return lines of CSV, each text in them as `write_csv` has it."""
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_harmless(column.key) for column in table.columns)
-    writer.writerows([_harmless(cell.value) for cell in row] for row in table.rows)
+    csv.writer(out).writerows([_harmless(value) for value in line] for line in lines)
     return out.getvalue().encode()
 
 
@@ -154,10 +169,3 @@ def _harmless(value: Value) -> Value:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value
-
-
-def _plain(value: float | None) -> Value:
-    """JSON has no NaN and no infinity; in a download they are words."""
-    if value is None or value - value == 0:
-        return value
-    return format_number(value)

@@ -5,17 +5,22 @@ an error); every route names one permission; errors look the same on every face.
 """
 
 from paddock.kernel.refusals import RequestRefused
+from paddock.wire.downloads import answer_object
+from paddock.wire.forms import decode_form
 from paddock.wire.json import DEFAULT_LIMITS, JsonLimits, check_json, decode_json
 from paddock.wire.permissions import LOCAL_GRANTS, Permission, check_permission
 from paddock.wire.problems import PROBLEM_TYPE, answer_problem, describe_problem, describe_unexpected
 from paddock.wire.routes import (
     MAX_PAGE,
     Answer,
+    AnyAnswer,
     BodyKind,
     Call,
+    Decode,
     FileAnswer,
     Handler,
     RouteSpec,
+    StreamAnswer,
     answer_json,
     content_disposition,
 )
@@ -26,19 +31,24 @@ __all__ = [
     "MAX_PAGE",
     "PROBLEM_TYPE",
     "Answer",
+    "AnyAnswer",
     "BodyKind",
     "Call",
+    "Decode",
     "FileAnswer",
     "Handler",
     "JsonLimits",
     "Permission",
     "RequestRefused",
     "RouteSpec",
+    "StreamAnswer",
     "answer_json",
+    "answer_object",
     "answer_problem",
     "check_json",
     "check_permission",
     "content_disposition",
+    "decode_form",
     "decode_json",
     "describe_problem",
     "describe_unexpected",

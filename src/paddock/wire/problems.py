@@ -46,10 +46,12 @@ def describe_unexpected(request_id: str) -> Problem:
 
 
 def answer_problem(problem: Problem) -> Answer:
-    """Return `problem` as an answer; 503 carries Retry-After, 405 carries Allow."""
+    """Return `problem` as an answer; 503 carries Retry-After, 405 Allow, 416 the size there is."""
     headers = {"Cache-Control": "no-store"}
     if problem.status == 405:
         headers["Allow"] = str(problem.facts.get("allow", ""))
+    if problem.status == 416:
+        headers["Content-Range"] = f"bytes */{problem.facts.get('size_bytes', 0)}"
     if problem.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     return Answer(msgspec.json.encode(problem), problem.status, PROBLEM_TYPE, headers)

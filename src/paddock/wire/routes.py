@@ -4,17 +4,18 @@ A handler is an ordinary function from a `Call` to an `Answer` or a `FileAnswer`
 thread, raises PaddockError for what cannot be done, and knows nothing of the web framework.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from paddock.kernel.errors import InvalidInput
 from paddock.kernel.refs import Actor
 from paddock.kernel.refusals import RequestRefused
+from paddock.wire.json import JsonLimits
 from paddock.wire.permissions import Permission
 from paddock.wire.structs import Request, Resource
 
@@ -24,20 +25,24 @@ MAX_PAGE = 1_000
 
 
 class BodyKind(Enum):
-    """What a route takes: nothing, a JSON struct, or a file that is streamed to disk."""
+    """What a route takes: nothing, a JSON struct, a file that is streamed to disk, or the form of a page.
+
+    A form is taken only where the browser says that a page of this server sends it.
+    """
 
     NONE = "none"
     JSON = "json"
     FILE = "file"
+    FORM = "form"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, checked and decoded.
 
-    path, query: decoded once; a repeated query name was refused. body: the struct of the route's
-    `request`. upload: the received file, removed after the call unless moved away. key: the
-    Idempotency-Key, or empty. actor: who calls, in which project.
+    path, query: decoded once; a repeated query name was refused, or joined where the route lists it.
+    body: the struct of the route's `request`. upload: the received file, removed after the call unless
+    moved away. key: the Idempotency-Key, or empty. actor: who calls, in which project.
     """
 
     path: Mapping[str, str]
@@ -101,7 +106,23 @@ class FileAnswer:
     temporary: bool = False
 
 
-Handler = Callable[[Call], Answer | FileAnswer]
+@dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """Bytes as they are read. size_bytes: how many `chunks` yield, None where nobody knows before.
+
+    An error in `chunks` cuts the connection. A request for the head alone never starts them.
+    """
+
+    chunks: Iterator[bytes]
+    size_bytes: int | None
+    media_type: str = "application/octet-stream"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+AnyAnswer: TypeAlias = Answer | FileAnswer | StreamAnswer
+Handler = Callable[[Call], AnyAnswer]
+Decode = Callable[[bytes, bytes, JsonLimits], Request]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +131,11 @@ class RouteSpec:
 
     path: segments, of which `{name}` matches one segment and `{name:path}` the rest. summary: one
     line for the OpenAPI document. request, response: structs, None where there is no JSON. query:
-    parameter name -> one line of help; a name that is not listed is refused (400).
+    parameter name -> one line of help; a name that is not listed is refused (400). takes_any_type: a file of
+    whatever media type; only for PUT, which no form can send. is_slow: it runs a
+    model, so it gets `slow_timeout_s` instead of the time of an ordinary request. lists: parameters of the
+    query that may be repeated, as check boxes do; their values are joined by commas. decode: for a face with
+    conventions of its own, makes the call's body of the query and the body as they were sent.
     """
 
     method: str
@@ -124,6 +149,10 @@ class RouteSpec:
     query: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     media_type: str = "application/json"
+    is_slow: bool = False
+    takes_any_type: bool = False
+    lists: frozenset[str] = frozenset()
+    decode: Decode | None = None
 
     def __post_init__(self) -> None:
         if self.request is not None and self.body is BodyKind.NONE:

@@ -19,10 +19,13 @@ from paddock.wire.structs import Resource
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """A store with runs, datasets, models, an endpoint, judged windows and decisions."""
+    """A store with runs, datasets, models, an endpoint, judged windows, decisions and webhooks."""
     folder = tmp_path_factory.mktemp("store")
     fill_page_store(folder)
-    with closing(open_app(resolve_settings({"store": str(folder)}, {}, {}))) as opened:
+    settings = resolve_settings({"store": str(folder), "webhook_hosts": "hooks.example"}, {}, {})
+    with closing(open_app(settings)) as opened:
+        for name in ("ci", "chat"):
+            opened.webhooks.create(name, url="https://hooks.example/in", events=("model.*",))
         yield opened
 
 
@@ -268,7 +271,8 @@ def test_events_tell_the_story_in_order(client: Client):
 def test_every_route_is_tested_somewhere(specs: Mapping[str, RouteSpec]):
     """A new route must be spoken to here or over HTTP."""
     folder = Path(__file__).parent.parent.parent
-    text = (folder / "scenarios" / "test_server_api.py").read_text() + Path(__file__).read_text()
+    pages = (folder / "scenarios" / "test_server_api.py", *Path(__file__).parent.glob("test_*.py"))
+    text = "".join(page.read_text() for page in pages)
 
     def is_tested(route: str) -> bool:
         last = [part for part in route.split("/") if not part.startswith("{")][-1]

@@ -57,7 +57,7 @@ TABLE = {
     "wrong type of body": post(415, "unsupported_body", "`text/plain`", b"{}", media_type="text/plain"),
     "unknown field": post(422, "invalid_input", "nearest is `experiment`", b'{"experimnt": "e"}'),
     "wrong type of field": post(422, "invalid_input", "expected `str`", b'{"experiment": 1}'),
-    "name with a path": post(422, "invalid_input", "../../etc", b'{"experiment": "../../etc"}'),
+    "id with a path": post(422, "invalid_input", "../../etc", b'{"experiment": "e", "run_id": "../../etc"}'),
     "name with NUL": post(422, "invalid_input", "experiment", b'{"experiment": "a\\u0000b"}'),
     "no Host": Bad(421, "misdirected_request", "names nothing", host=None),
     "foreign Host": Bad(421, "misdirected_request", "`evil.test`", path="/", host="evil.test"),

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,18 @@ from paddock.server.limits import limits_of
 from paddock.server.metrics import ServerMetrics
 from paddock.server.pool import HandlerPool
 from paddock.server.routing import build_router
-from paddock.wire import LOCAL_GRANTS, Answer, Call, FileAnswer, Handler, Permission, RouteSpec
+from paddock.wire import (
+    LOCAL_GRANTS,
+    Answer,
+    BodyKind,
+    Call,
+    FileAnswer,
+    Handler,
+    Permission,
+    RouteSpec,
+    StreamAnswer,
+)
+from paddock.wire.structs import Request
 
 ACTOR = Actor(ProjectId("default"), "ann")
 SECRET = "password=hunter2"
@@ -46,27 +57,35 @@ def application(
     return Application(exchange, build_router(specs, exchange.serve))
 
 
-async def ask(app: Application, path: str = "/x") -> Seen:
+async def ask(
+    app: Application,
+    path: str = "/x",
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> Seen:
     sent: list[dict[str, object]] = []
+    given = {"host": "localhost", "content-length": str(len(body)), **(headers or {})}
 
     async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": b"",
-        "headers": [(b"host", b"localhost")],
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
     }
     await app(scope, receive, send)
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return Seen(sent[0]["status"], headers, b"".join(part["body"] for part in sent[1:]))
+    answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Seen(sent[0]["status"], answered, b"".join(part["body"] for part in sent[1:]))
 
 
 def ask_once(app: Application, path: str = "/x") -> Seen:
@@ -86,7 +105,8 @@ def test_unforeseen_fault_is_logged_and_not_shown(caplog: pytest.LogCaptureFixtu
     assert (seen.status, problem["code"]) == (500, "internal_error")
     assert SECRET not in seen.body.decode()
     assert "Traceback" not in seen.body.decode()
-    assert problem["request_id"] in caplog.text
+    (record,) = caplog.records
+    assert (record.getMessage(), vars(record)["request_id"]) == ("request.crashed", problem["request_id"])
     assert SECRET in caplog.text
 
 
@@ -166,6 +186,33 @@ def test_slow_work_is_answered_in_time():
     assert again.body == b"late"
 
 
+def test_slow_route_has_a_time_of_its_own():
+    """Where an ordinary request is given up, one that runs a model goes on to its end."""
+    gate = threading.Event()
+
+    def wait(_: Call) -> Answer:
+        gate.wait(20)
+        return Answer(b"held")
+
+    async def both() -> tuple[Seen, Seen]:
+        limits = replace(DEFAULTS, request_timeout_s=0.05, slow_timeout_s=20.0)
+        exchange = Exchange(limits, HandlerPool(2, 2), ServerMetrics(), ACTOR, LOCAL_GRANTS)
+        specs = [
+            RouteSpec("GET", "/slow", Permission.READ, wait, "slow", is_slow=True),
+            RouteSpec("GET", "/x", Permission.READ, wait, "x"),
+        ]
+        app = Application(exchange, build_router(specs, exchange.serve))
+        slow = asyncio.create_task(ask(app, "/slow"))
+        ordinary = await ask(app)
+        gate.set()
+        return ordinary, await slow
+
+    ordinary, slow = asyncio.run(both())
+
+    assert (ordinary.status, json.loads(ordinary.body)["code"]) == (503, "answer_too_slow")
+    assert (slow.status, slow.body) == (200, b"held")
+
+
 def test_timeout_of_the_work_itself_is_a_fault_of_ours():
     """A TimeoutError that a handler raises is not taken for the server's own limit."""
 
@@ -185,6 +232,84 @@ def test_temporary_files_are_sent_whole_and_removed(tmp_path: Path, size: int):
 
     assert (len(seen.body), seen.headers["content-length"]) == (size, str(size))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("chunks", [[], [b"a"], [b"a" * 300_000, b"b", b"c" * 10]])
+def test_stream_of_unknown_length_is_sent_to_its_end(chunks: list[bytes]):
+    """All of it arrives, and no length is announced that nobody knew."""
+    seen = ask_once(application(lambda _: StreamAnswer(iter(chunks), None, "text/csv")))
+
+    assert (seen.status, seen.body) == (200, b"".join(chunks))
+    assert "content-length" not in seen.headers
+    assert seen.headers["content-type"] == "text/csv"
+
+
+def test_stream_that_fails_at_once_is_a_problem():
+    """What goes wrong before the first byte is answered as an error, not as an empty file."""
+
+    def fail() -> Iterator[bytes]:
+        raise StorageFull("no space is left")
+        yield b""
+
+    assert ask_once(application(lambda _: StreamAnswer(fail(), None))).status == 507
+
+
+def test_stream_that_fails_later_cuts_the_connection():
+    """A receiver never takes the half of a file for the whole."""
+
+    def fail() -> Iterator[bytes]:
+        yield b"half"
+        raise StorageFull("no space is left")
+
+    with pytest.raises(ConnectionAbortedError):
+        ask_once(application(lambda _: StreamAnswer(fail(), None)))
+
+
+class Change(Request, frozen=True, kw_only=True):
+    runs: tuple[str, ...] = ()
+
+
+def test_form_reaches_its_handler_as_a_struct():
+    """The route of a form gets its fields; from a client that does not say it is our page it is refused."""
+    exchange = Exchange(DEFAULTS, HandlerPool(1, 1), ServerMetrics(), ACTOR, LOCAL_GRANTS)
+    spec = RouteSpec(
+        "POST",
+        "/x",
+        Permission.LOG_RUNS,
+        lambda call: Answer(",".join(call.read(Change).runs).encode()),
+        "x",
+        request=Change,
+        body=BodyKind.FORM,
+    )
+    app = Application(exchange, build_router([spec], exchange.serve))
+
+    def send(**headers: str) -> Seen:
+        own = {"content-type": "application/x-www-form-urlencoded", **headers}
+        return asyncio.run(ask(app, method="POST", body=b"runs=a&runs=b", headers=own))
+
+    assert send(origin="http://localhost").body == b"a,b"
+    assert json.loads(send().body)["code"] == "cross_site_request"
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-type": "text/html"}])
+def test_any_type_is_taken_where_the_route_says_so(headers: Mapping[str, str]):
+    """A file without a type, or of a page's, is received by a route for any type and refused by others."""
+    exchange = Exchange(DEFAULTS, HandlerPool(1, 1), ServerMetrics(), ACTOR, LOCAL_GRANTS)
+    strict = RouteSpec(
+        "PUT",
+        "/x",
+        Permission.LOG_RUNS,
+        lambda call: Answer(call.file().read_bytes()),
+        "x",
+        body=BodyKind.FILE,
+    )
+
+    def send(spec: RouteSpec) -> Seen:
+        app = Application(exchange, build_router([spec], exchange.serve))
+        return asyncio.run(ask(app, method="PUT", body=b"bytes", headers=headers))
+
+    assert send(replace(strict, takes_any_type=True)).body == b"bytes"
+    assert json.loads(send(strict).body)["code"] == "unsupported_body"
 
 
 def test_metrics_are_named_by_route_only():

@@ -11,6 +11,7 @@ from paddock.server.running import configure
 SETTING_OF = {
     "request_timeout_s": "request_timeout_s",
     "upload_timeout_s": "upload_timeout_s",
+    "slow_timeout_s": "slow_timeout_s",
     "min_upload_bytes_per_s": "min_upload_bytes_per_s",
     "max_upload_bytes": "max_upload_bytes",
     "head_timeout_s": "head_timeout_s",

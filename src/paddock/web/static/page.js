@@ -39,7 +39,7 @@ addEventListener("keydown", (event) => {
   if (Date.now() - waiting < 1500 && goals.has(key)) {
     location.assign(goals.get(key));
   } else if (key === "/") {
-    document.querySelector(".search input").focus();
+    (document.querySelector("[data-slash]") ?? document.querySelector(".search input")).focus();
   } else if (key === "?") {
     keys.showModal();
   } else if (key === "t") {

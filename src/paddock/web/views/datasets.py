@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from paddock.kernel.names import check_name
 from paddock.kernel.refs import parse_ref
+from paddock.kernel.wording import count_of
 from paddock.web.drawing import draw_bars, rebin
 from paddock.web.formats import NOTHING, format_bytes, format_number, path_of
 from paddock.web.page import Crumb, Page, tables_of
@@ -70,7 +71,7 @@ def compare_schemas(before: DatasetVersion, version: DatasetVersion) -> tuple[st
     old = {field.name: field.type for field in before.schema}
     new = {field.name: field.type for field in version.schema}
     rows = version.row_count - before.row_count
-    words = [f"{abs(rows):,} rows {'more' if rows > 0 else 'fewer'}"] if rows else []
+    words = [f"{count_of(abs(rows), 'row')} {'more' if rows > 0 else 'fewer'}"] if rows else []
     words += [f"new column {name} ({new[name]})" for name in new if name not in old]
     words += [f"column {name} is gone" for name in old if name not in new]
     words += [f"{name} was {old[name]}" for name in new if name in old and old[name] != new[name]]

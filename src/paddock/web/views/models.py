@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 MOST_REPORTS = 500
 MOST_CHANGES = 60
+_FOREIGN = "logged by MLflow, no package"
 _CHANGES = {
     "promoted": ("good", "promoted"),
     "rolled_back": ("bad", "rolled back"),
+    "set": ("unknown", "set"),
     "cleared": ("unknown", "cleared"),
 }
 
@@ -51,7 +53,7 @@ def show(app: App, call: Call) -> Page:
         each.report_id: each for each in app.evaluation.list_reports(name, limit=MOST_REPORTS)
     }
     taken, paging = take_page(versions, call)
-    changes = sorted((*champions, *challengers), key=lambda change: change.at, reverse=True)
+    changes = sorted(app.registry.list_moves(name), key=lambda change: change.at, reverse=True)
     endpoints = [each for each in app.endpoints.list_endpoints() if shared.model_of(each) == name]
     names = {each.name for each in endpoints}
     return Page(
@@ -144,9 +146,9 @@ def _version_row(version: ModelVersion, report: ReportSummary | None, now: datet
     return (
         text(str(version.ref), href=path_of("models", name, version.version)),
         text(", ".join(version.aliases)),
-        gate_words(report),
-        text(report.words if report else "", length=120),
-        _verified(version),
+        gate_words(report) if version.has_package else status("unknown", "no package"),
+        text(report.words if report else "" if version.has_package else _FOREIGN, length=120),
+        _verified(version) if version.has_package else Cell(),
         text(refit, href=path_of("models", name, version.refit_of) if refit else ""),
         identity(version.run_id, href=path_of("runs", version.run_id)),
         moment(version.created_at, now),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from paddock.kernel.errors import NotFound
+from paddock.kernel.wording import count_of
 from paddock.web.drawing import Scale, Span, draw_spans, scale_over
 from paddock.web.formats import format_number, format_score, path_of
 from paddock.web.page import Crumb, Page, tables_of
@@ -85,6 +86,8 @@ def _page(app: App, version: ModelVersion | None, report: GateReport | None, tit
 def _manifest(app: App, version: ModelVersion) -> PackageManifest | None:
     from paddock.models import parse_manifest
 
+    if not version.has_package:
+        return None
     with suppress(NotFound):  # a backup without its objects: the page says so
         return parse_manifest(app.objects.get(version.package_digest))
     return None
@@ -112,8 +115,8 @@ def _unmeasured(report: GateReport) -> tuple[str, ...]:
     words += [f"{each.gate}: {each.words}" for each in report.results if each.state == "not_measured"]
     small = [piece for piece in evidence.slices if piece.candidate.value is None]
     if small:
-        rows = sum(piece.rows for piece in small)
-        words.append(f"{len(small)} of {len(evidence.slices)} slices, with {rows:,} rows in all: too few")
+        rows = count_of(sum(piece.rows for piece in small), "row")
+        words.append(f"{len(small)} of {len(evidence.slices)} slices, with {rows} in all: too few")
     if not evidence.champion_version:
         words.append("The difference from a champion: there was none")
     if evidence.latency_p99_ms is None:

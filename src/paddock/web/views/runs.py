@@ -1,51 +1,25 @@
-"""`/runs`: which run is best. `/runs/{id}`: what exactly was run, and on what."""
+"""`/runs/{id}`: what exactly was run, and on what."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from paddock.web.drawing import Span, draw_sparkline
 from paddock.web.formats import format_bytes, path_of
-from paddock.web.page import Crumb, Page, Paging, tables_of
-from paddock.web.tables import Cell, Column, Table, duration, identity, moment, number, picture, status, text
+from paddock.web.page import Crumb, Page, tables_of
+from paddock.web.tables import Cell, Column, Table, duration, identity, number, picture, text
+from paddock.web.views.run_columns import STATUS
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from paddock.app import App
-    from paddock.tracking import EnvironmentSnapshot, MetricPoint, Run, RunPage
-    from paddock.web.views.health import Kind
+    from paddock.tracking import EnvironmentSnapshot, MetricPoint, Run
     from paddock.wire import Call
 
-ROWS = 50
-MOST_METRICS = 4
-MOST_PARAMS = 4
 MOST_HISTORIES = 24
 MOST_POINTS = 130
 DIFF_LINES = 200
-STATUS: Mapping[str, Kind] = {"running": "unknown", "finished": "good", "failed": "bad", "killed": "watch"}
-
-
-def show_list(app: App, call: Call) -> Page:
-    """Return a page of runs, newest first; runs that start meanwhile do not shift it."""
-    experiment, limit = call.text("experiment"), call.whole("limit", ROWS, low=1, high=1000)
-    found = app.tracking.search_runs(experiment=experiment, limit=limit, cursor=call.text("cursor"))
-    return Page(
-        "runs.html",
-        f"Runs of {experiment}" if experiment else "Runs",
-        "runs",
-        crumbs=(Crumb("Runs", "/runs" if experiment else ""), *([Crumb(experiment)] if experiment else [])),
-        context={
-            "experiments": app.tracking.list_experiments(),
-            "experiment": experiment,
-            "paging": _paging(call, found),
-            "limit": limit if "limit" in call.query else 0,
-        },
-        tables=tables_of(_runs_table(found.runs, app.clock.now())),
-    )
 
 
 def show(app: App, call: Call) -> Page:
@@ -89,61 +63,6 @@ def sample(points: Sequence[MetricPoint], most: int) -> Sequence[MetricPoint]:
         return points
     step = (len(points) - 1) / (most - 1)
     return [points[round(place * step)] for place in range(most)]
-
-
-def _paging(call: Call, found: RunPage) -> Paging:
-    kept = {name: call.query[name] for name in ("experiment", "limit") if name in call.query}
-    first = f"?{urlencode(kept)}" if kept else "/runs"
-    older = f"?{urlencode({**kept, 'cursor': found.next_cursor})}" if found.next_cursor else ""
-    words = f"{len(found.runs):,} runs" if older or "cursor" in call.query else ""
-    return Paging(words, first if "cursor" in call.query else "", older)
-
-
-def _runs_table(runs: Sequence[Run], now: datetime) -> Table:
-    metrics = _most_used((run.metrics for run in runs), MOST_METRICS)
-    params = [
-        name
-        for name in _most_used((run.params for run in runs), 40)
-        if len({run.params.get(name) for run in runs}) > 1
-    ][:MOST_PARAMS]
-    columns = (
-        Column("name", "Run"),
-        Column("run_id", "Id"),
-        Column("experiment", "Experiment"),
-        Column("status", "Status"),
-        Column("started_at", "Started"),
-        Column("duration_s", "Took", numeric=True),
-        *(Column(f"metrics.{name}", name, numeric=True) for name in metrics),
-        *(Column(f"params.{name}", name) for name in params),
-    )
-    return Table(
-        "runs",
-        "Runs, newest first",
-        columns,
-        tuple(_run_row(run, now, metrics, params) for run in runs),
-        empty="No run here yet. A run keeps what a training did: parameters, metrics, inputs, files.",
-        command='with paddock.run("delay") as run: ...',
-    )
-
-
-def _run_row(run: Run, now: datetime, metrics: Sequence[str], params: Sequence[str]) -> tuple[Cell, ...]:
-    href = path_of("runs", run.run_id)
-    return (
-        text(run.name, href=href, length=36),
-        identity(run.run_id, href=href),
-        text(run.experiment, href=f"/runs?{urlencode({'experiment': run.experiment})}", length=36),
-        status(STATUS[run.status], run.status),
-        moment(run.started_at, now),
-        duration(run.ended_at - run.started_at if run.ended_at else None),
-        *(number(run.metrics.get(name)) for name in metrics),
-        *(text(run.params.get(name, ""), length=24) for name in params),
-    )
-
-
-def _most_used(names: Iterable[Iterable[str]], most: int) -> list[str]:
-    counts = Counter(name for one in names for name in one)
-    ranked = sorted(counts, key=lambda name: (-counts[name], name))
-    return sorted(ranked[:most])
 
 
 def _metrics_table(app: App, run: Run) -> Table:

@@ -10,6 +10,7 @@ from paddock.kernel.errors import NotFound
 from paddock.web.formats import path_of
 from paddock.web.page import Crumb, Page, tables_of
 from paddock.web.tables import Cell, Column, Table, text
+from paddock.web.views.run_view import RunView, address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,9 +63,9 @@ def _find(app: App, wanted: str) -> Iterator[Found]:
         if needle in dataset.name.lower():
             ref = f"{dataset.name}@{version}" if version.isdecimal() else str(dataset.latest.ref)
             yield "dataset", ref, path_of("datasets", ref)
-    for experiment in app.tracking.list_experiments():
+    for experiment in app.experiments.list():
         if needle in experiment.name.lower():
-            yield "experiment", experiment.name, f"/runs?experiment={experiment.name}"
+            yield "experiment", experiment.name, address_of(RunView(experiment=experiment.name))
 
 
 def _find_id(app: App, wanted: str) -> Iterator[Found]:

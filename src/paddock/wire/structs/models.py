@@ -40,6 +40,28 @@ class Promote(Request, frozen=True, kw_only=True):
     expected_version: Count | None = None
 
 
+class DeclaredGate(Request, frozen=True, kw_only=True):
+    """One gate as it stands in paddock.toml; null, or an empty text, is a key that is not given."""
+
+    metric: ShortText = ""
+    at_least: float | None = None
+    at_most: float | None = None
+    versus: ShortText = ""
+    margin: float | None = None
+    confidence: float | None = None
+    slice: ShortText = ""
+    min_rows: Count | None = None
+    latency_p99_ms: float | None = None
+
+
+class HoldGate(Request, frozen=True, kw_only=True):
+    """`rows`: a dataset version; `label`: its column of 0 and 1. Without `gates` the server's own count."""
+
+    rows: ShortText
+    label: ShortText
+    gates: Annotated[tuple[DeclaredGate, ...], msgspec.Meta(max_length=100)] = ()
+
+
 class Rollback(Request, frozen=True, kw_only=True):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 
@@ -61,7 +83,10 @@ class RecipeDigests(Resource, frozen=True, kw_only=True):
 
 
 class ModelVersion(Resource, frozen=True, kw_only=True):
-    """`aliases`: the names that point at it now. `report_id`: the gate report it stands on, or empty."""
+    """`aliases`: the names that point at it now. `report_id`: the gate report it stands on, or empty.
+
+    `package_digest` is empty for a version that a client of MLflow registered; it has a `source` instead.
+    """
 
     name: str
     version: int
@@ -73,6 +98,9 @@ class ModelVersion(Resource, frozen=True, kw_only=True):
     recipe: RecipeDigests
     verification: Verification | None
     aliases: tuple[str, ...]
+    source: str = ""
+    description: str = ""
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
     principal: str
     created_at: Time
 

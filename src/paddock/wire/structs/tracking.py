@@ -8,6 +8,7 @@ from paddock.wire.structs.base import Count, Int64, LongText, Number, Request, R
 
 Texts = dict[ShortText, LongText]
 EndStatus = Literal["finished", "failed", "killed"]
+Lifecycle = Literal["active", "deleted"]
 
 
 class DatasetUse(Request, frozen=True, kw_only=True):
@@ -18,7 +19,7 @@ class DatasetUse(Request, frozen=True, kw_only=True):
     role: ShortText = ""
 
 
-class Point(Request, frozen=True, kw_only=True):
+class Point(Request, frozen=True, kw_only=True, gc=False):
     """One value of one metric. `at` is when it was measured; without it, when it arrived."""
 
     key: ShortText
@@ -47,7 +48,10 @@ class Environment(Request, frozen=True, kw_only=True):
 
 
 class StartRun(Request, frozen=True, kw_only=True):
-    """A new run. `run_id`: chosen by the client, so that it may log before the answer is there."""
+    """A new run. `run_id`: chosen by the client, so that it may log before the answer is there.
+
+    `started_at`: for a run that is told of later than it was started.
+    """
 
     experiment: ShortText
     name: ShortText = ""
@@ -56,6 +60,7 @@ class StartRun(Request, frozen=True, kw_only=True):
     parent_id: ShortText = ""
     run_id: ShortText = ""
     environment: Environment | None = None
+    started_at: Time | None = None
 
 
 class LogBatch(Request, frozen=True, kw_only=True):
@@ -72,7 +77,10 @@ class LogBatch(Request, frozen=True, kw_only=True):
 
 
 class FinishRun(Request, frozen=True, kw_only=True):
+    """The end of a run. `ended_at`: for one that is told of later than it was."""
+
     status: EndStatus = "finished"
+    ended_at: Time | None = None
 
 
 class Artifact(Resource, frozen=True, kw_only=True):
@@ -106,6 +114,8 @@ class Run(Resource, frozen=True, kw_only=True):
     artifacts: tuple[Artifact, ...]
     environment_digest: str
     principal: str
+    experiment_id: str = ""
+    lifecycle: Lifecycle = "active"
 
 
 class RunPage(Resource, frozen=True, kw_only=True):
@@ -140,6 +150,7 @@ class Experiment(Resource, frozen=True, kw_only=True):
     created_at: Time
     run_count: int
     last_run_at: Time
+    experiment_id: str = ""
 
 
 class ExperimentPage(Resource, frozen=True, kw_only=True):
@@ -168,3 +179,55 @@ class Logged(Resource, frozen=True, kw_only=True):
     param_count: int
     tag_count: int
     input_count: int
+
+
+class RunCount(Resource, frozen=True, kw_only=True):
+    """`is_exact` is false when counting has ended at `at_most`."""
+
+    run_count: int
+    is_exact: bool
+
+
+class RunGroup(Resource, frozen=True, kw_only=True):
+    """Runs with one value in common; `value` is null for those that have none."""
+
+    value: str | None
+    run_count: int
+    metric_count: int
+    mean: Number | None
+    minimum: Number | None
+    maximum: Number | None
+
+
+class RunGroups(Resource, frozen=True, kw_only=True):
+    groups: tuple[RunGroup, ...]
+
+
+class KeyUse(Resource, frozen=True, kw_only=True):
+    """`name` is how filters name the key; `run_count` ends at 1,000."""
+
+    key: str
+    name: str
+    run_count: int
+
+
+class RunKeys(Resource, frozen=True, kw_only=True):
+    metrics: tuple[KeyUse, ...]
+    params: tuple[KeyUse, ...]
+    tags: tuple[KeyUse, ...]
+    attributes: tuple[str, ...]
+
+
+class ChangeRuns(Request, frozen=True, kw_only=True):
+    """The same change of many runs. `tags` go with the change `tag` alone."""
+
+    run_ids: Annotated[tuple[ShortText, ...], msgspec.Meta(min_length=1, max_length=1000)]
+    change: Literal["tag", "delete", "restore"]
+    tags: Texts = msgspec.field(default_factory=dict)
+
+
+class RunsChanged(Resource, frozen=True, kw_only=True):
+    """`changed_count`: those that were not so already."""
+
+    run_count: int
+    changed_count: int
