@@ -2,10 +2,9 @@
 
 Usage: python benchmarks/profile.py [ROWS ...]        (default 100000 1000000)
 
-Each size runs in a process of its own, so that its peak of memory is its own. `scan` reads the
-Parquet file and profiles it with new bins, `window` reads and profiles it again over the bins of the
-first, `drift` compares all columns of the two; together they are a drift report. `in_memory` is the
-profile of a table that has been read already. JSON on standard output.
+Each size runs in a process of its own, so that its peak of memory is its own. A drift report reads the
+Parquet file and profiles it with new bins, reads and profiles it again over the bins of the first, and
+compares all columns of the two.
 """
 
 import json
@@ -27,6 +26,10 @@ from paddock.monitoring import psi
 
 T = TypeVar("T")
 NUMBERS, CATEGORIES = 20, 10
+TIME_BUDGETS = {100_000: "at most 0.5 s", 1_000_000: "at most 4 s"}
+MEMORY_BUDGETS = {100_000: "at most 200 MB", 1_000_000: "at most 500 MB"}
+TIME_PEERS = {100_000: "evidently 12.7 s"}
+MEMORY_PEERS = {100_000: "evidently 705 MB", 1_000_000: "evidently 1,700 MB for loading alone"}
 
 
 def make_table(rows: int, seed: int = 7) -> pa.Table:
@@ -43,54 +46,61 @@ def make_table(rows: int, seed: int = 7) -> pa.Table:
     return pa.table(columns)
 
 
-def timed(work: Callable[[], T]) -> tuple[T, dict[str, float]]:
+def timed(work: Callable[[], T]) -> tuple[T, float, float]:
+    """Return what `work` returns, and its seconds of wall and of CPU time."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
-    return result, {
-        "seconds": round(time.perf_counter() - wall, 4),
-        "cpu_seconds": round(time.process_time() - cpu, 4),
-    }
+    return result, time.perf_counter() - wall, time.process_time() - cpu
 
 
 def peak_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def write_file(path: Path, rows: int) -> None:
     pq.write_table(make_table(rows), path)
 
 
-def measure(path: Path) -> dict[str, object]:
+def measure(path: Path, rows: int) -> list[dict[str, object]]:
     base_mb = peak_mb()
-    first, scan = timed(lambda: scan_file(path))
-    second, window = timed(lambda: scan_file(path, like=first.profile))
+    first, scan_s, scan_cpu_s = timed(lambda: scan_file(path))
+    second, window_s, window_cpu_s = timed(lambda: scan_file(path, like=first.profile))
     pairs = list(zip(first.profile.columns, second.profile.columns, strict=True))
-    _, drift = timed(lambda: [psi(a, b) for a, b in pairs])
+    _, drift_s, drift_cpu_s = timed(lambda: [psi(a, b) for a, b in pairs])
     report_mb = peak_mb()
     table = read_table(path)
-    _, in_memory = timed(lambda: profile_table(table))
-    return {
-        "rows": table.num_rows,
-        "columns": table.num_columns,
-        "scan": scan,
-        "window": window,
-        "drift": drift,
-        "in_memory": in_memory,
-        "profile_bytes": len(encode_profile(first.profile)),
-        "peak_rss_mb": {"imports": base_mb, "report": report_mb, "with_table_in_memory": peak_mb()},
-    }
+    _, in_memory_s, _ = timed(lambda: profile_table(table))
+    report_s, report_cpu_s = scan_s + window_s + drift_s, scan_cpu_s + window_cpu_s + drift_cpu_s
+    found = [
+        entry("drift report", report_s, "s", TIME_BUDGETS.get(rows, ""), TIME_PEERS.get(rows, "")),
+        entry("CPU of it", report_cpu_s, "s"),
+        entry("peak memory of it", report_mb, "MB", MEMORY_BUDGETS.get(rows, ""), MEMORY_PEERS.get(rows, "")),
+        entry("the imports alone", base_mb, "MB"),
+        entry("in it: read and profile with new bins", scan_s, "s"),
+        entry("in it: read and profile over these bins", window_s, "s"),
+        entry("in it: compare all columns", drift_s, "s"),
+        entry("profile a table in memory", in_memory_s, "s"),
+        entry("peak memory with the table", peak_mb(), "MB"),
+        entry("size of the profile", len(encode_profile(first.profile)) / 1000, "kB"),
+    ]
+    return [{**each, "name": f"{rows:,} rows: {each['name']}"} for each in found]
+
+
+def entry(name: str, value: float, unit: str, budget: str = "", peer: str = "") -> dict[str, object]:
+    return {"name": name, "value": round(value, 4), "unit": unit, "budget": budget, "peer": peer}
 
 
 def main(sizes: list[int]) -> None:
     context = multiprocessing.get_context("spawn")
-    results = []
+    measurements = []
     with tempfile.TemporaryDirectory() as folder:
         for rows in sizes:
             path = Path(folder) / f"{rows}.parquet"
             with context.Pool(1, maxtasksperchild=1) as pool:
                 pool.apply(write_file, (path, rows))
-                results.append(pool.apply(measure, (path,)))
-    print(json.dumps({"benchmark": "profile", "results": results}, indent=2))
+                measurements += pool.apply(measure, (path, rows))
+    title = f"Profiles and drift, {NUMBERS + CATEGORIES} columns"
+    print(json.dumps({"title": title, "measurements": measurements}))
 
 
 if __name__ == "__main__":

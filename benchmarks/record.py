@@ -2,10 +2,9 @@
 
     .venv/bin/python benchmarks/record.py [NAME ...]
 
-A benchmark is a file beside this one that prints one JSON object and nothing else on stdout, best
+A benchmark is a file beside this one that prints one JSON object and nothing else on stdout:
 `{"title": str, "measurements": [{"name", "value", "unit", "budget", "peer"}]}`; `budget` (the most or the
-least that is promised, in words) and `peer` (what another tool needs, in words) may be missing. Of any
-other object the table shows every number by its path, such as `results.0.read.seconds`.
+least that is promised, in words) and `peer` (what another tool needs, in words) may be missing.
 Results go to benchmarks/results/NAME.json, the table of all results to docs/benchmarks.md.
 """
 
@@ -13,7 +12,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -59,7 +57,7 @@ class Result(msgspec.Struct, frozen=True):
     python: str
     packages: tuple[str, ...]
     machine: Machine
-    report: msgspec.Raw
+    report: Report
 
 
 def main() -> None:
@@ -79,6 +77,10 @@ def record(name: str) -> Result:
     run = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT)
     if run.returncode:
         sys.exit(f"error: benchmark `{name}` ended with exit code {run.returncode}")
+    try:
+        report = msgspec.json.decode(run.stdout, type=Report)
+    except msgspec.MsgspecError as error:
+        sys.exit(f"error: benchmark `{name}` printed something else than its measurements: {error}")
     return Result(
         benchmark=name,
         recorded_at=datetime.now(UTC).replace(microsecond=0),
@@ -86,7 +88,7 @@ def record(name: str) -> Result:
         python=platform.python_version(),
         packages=tuple(sorted(f"{found.name}=={found.version}" for found in distributions())),
         machine=describe_machine(),
-        report=msgspec.Raw(run.stdout),
+        report=report,
     )
 
 
@@ -132,7 +134,7 @@ def describe(results: list[Result]) -> str:
         "than absolute numbers.\n"
     ]
     for result in results:
-        machine, report = result.machine, read_report(result)
+        machine, report = result.machine, result.report
         rows = [
             f"| {one.name} | {one.value:,.4g} {one.unit} | {one.budget} | {one.peer} |"
             for one in report.measurements
@@ -145,24 +147,6 @@ def describe(results: list[Result]) -> str:
             "| what | measured | budget | others |\n| --- | ---: | --- | --- |\n" + "\n".join(rows) + "\n"
         )
     return "".join(parts)
-
-
-def read_report(result: Result) -> Report:
-    try:
-        return msgspec.json.decode(result.report, type=Report)
-    except msgspec.ValidationError:
-        numbers = find_numbers("", msgspec.json.decode(result.report))
-        return Report(title=result.benchmark, measurements=tuple(numbers))
-
-
-def find_numbers(path: str, node: object) -> Iterator[Measurement]:
-    """Yield every number below `node`, named by the way to it."""
-    if isinstance(node, int | float) and not isinstance(node, bool):
-        yield Measurement(path, node, "")
-    elif isinstance(node, dict | list):
-        entries = node.items() if isinstance(node, dict) else enumerate(node)
-        for key, child in entries:
-            yield from find_numbers(f"{path}.{key}" if path else str(key), child)
 
 
 if __name__ == "__main__":
