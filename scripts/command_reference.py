@@ -16,8 +16,9 @@ HEAD = """# Command line
 
 What `paddock COMMAND --help` says, written by `make reference`. Two options stand before every command:
 `--store` (or `PADDOCK_STORE`) names the store, a folder or `postgresql://...`; `--project` the project to
-act in. `--json` shows what the API would answer. Errors go to stderr as `error:` and `hint:`, and the exit
-code says of which kind they are; see [errors](errors.md).
+act in. `--json` shows what the API would answer, an error included. Errors go to stderr as `error:` and
+`hint:`, and the exit code says of which kind they are; see [errors](errors.md). What the log tells goes to
+stderr, too: an event and its fields, such as `gateway.died endpoint=delay exit_code=-9`.
 """
 
 

@@ -1,12 +1,14 @@
-"""The page of routes says what is served."""
+"""The pages of routes say what is served."""
 
 from pathlib import Path
 
+import pytest
 from http_reference import describe_routes
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "http.md"
+REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference"
 
 
-def test_page_of_routes_is_current():
-    """Each route is described once, with its permission; `scripts/http_reference.py` writes the page anew."""
-    assert PAGE.read_text() == describe_routes()
+@pytest.mark.parametrize("page", ["http.md", "mlflow.md"])
+def test_page_of_routes_is_current(page):
+    """Each route is described once, with its permission; `scripts/http_reference.py` writes them anew."""
+    assert (REFERENCE / page).read_text() == describe_routes()[page]

@@ -31,6 +31,7 @@ def test_every_setting_has_its_section():
         assert f"`PADDOCK_{setting.name.upper()}`" in text
         assert f"default `{setting.default}`" in text or setting.default == ""
         assert setting.help in text
+        assert setting.range_words in text
 
 
 def test_every_error_has_its_section():

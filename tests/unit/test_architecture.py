@@ -71,7 +71,11 @@ def test_every_room_stands_in_the_layers():
 
 def test_every_sql_file_is_protected():
     """The SQL of each room has a contract that lets only its service in."""
-    files = {".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in PACKAGE.glob("*/sql.py")}
+    files = {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        for pattern in ("**/sql.py", "**/sql/__init__.py")
+        for path in PACKAGE.glob(pattern)
+    }
     contracts = {entry["protected_modules"][0] for entry in contracts_of_type("protected")}
 
     assert contracts == files

@@ -6,6 +6,7 @@ from paddock.cli.lazy import LazyCommand, LazyGroup
 from paddock.cli.showing import json_option, show_json
 from paddock.cli.workspace import open_workspace
 from paddock.kernel.errors import IntegrityError
+from paddock.kernel.wording import count_of
 
 audit = LazyGroup(
     "audit",
@@ -45,10 +46,10 @@ def verify(as_json: bool) -> int:
             raise IntegrityError(
                 f"the ledger does not hold at position {verdict.first_bad_position}: {verdict.words}"
             )
-        click.echo(f"{verdict.checked_count:,} events checked, all in order")
+        click.echo(f"{count_of(verdict.checked_count, 'event')} checked, all in order")
         click.echo(f"head {verdict.head_position} {verdict.head_hash}")
         if verdict.unsealed_count:
-            click.echo(f"{verdict.unsealed_count:,} events are not sealed yet")
+            click.echo(f"{count_of(verdict.unsealed_count, 'event is', 'events are')} not sealed yet")
         return 0
 
 
@@ -67,7 +68,8 @@ def check() -> int:
         for fault in found.faults:
             click.echo(str(fault))
         click.echo(
-            f"{found.event_count:,} events, {found.object_count:,} objects, {found.segment_count:,} segments "
-            f"of prediction logs: {len(found.faults) or 'no'} faults"
+            f"{count_of(found.event_count, 'event')}, {count_of(found.object_count, 'object')}, "
+            f"{count_of(found.segment_count, 'segment')} of prediction logs: "
+            f"{count_of(len(found.faults), 'fault') if found.faults else 'no faults'}"
         )
         return 0 if found.ok else IntegrityError.exit_code

@@ -8,6 +8,7 @@ import click
 from paddock.cli.showing import format_bytes
 from paddock.cli.workspace import open_workspace, read_settings
 from paddock.kernel.errors import NotFound
+from paddock.kernel.wording import count_of
 
 
 @click.command()
@@ -36,7 +37,8 @@ def backup(target: Path) -> None:
         else:
             report = app.governance.backup(target)
         size = format_bytes(report.size_bytes)
-        click.echo(f"{target}: {report.head_position:,} events, {report.object_count:,} objects, {size}")
+        events, objects = count_of(report.head_position, "event"), count_of(report.object_count, "object")
+        click.echo(f"{target}: {events}, {objects}, {size}")
         click.echo(f"head {report.head_position} {report.head_hash}")
 
 
@@ -75,7 +77,8 @@ def _restore(source: Path) -> None:
 
     settings = read_settings()
     report = restore_backup(source, settings.text("store"), folder=local_folder(settings))
-    click.echo(f"{report.event_count:,} events, {report.object_count:,} objects; the ledger holds")
+    events, objects = count_of(report.event_count, "event"), count_of(report.object_count, "object")
+    click.echo(f"{events}, {objects}; the ledger holds")
     click.echo(f"head {report.head_position} {report.head_hash}")
     for note in report.notes:
         click.echo(note)

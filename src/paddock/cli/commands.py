@@ -15,13 +15,16 @@ TABLE = {
     "data": LazyCommand(f"{_C}.data:data", "Add, list and show datasets"),
     "run": LazyCommand(f"{_C}.run:run", "Run a pipeline"),
     "runs": LazyCommand(f"{_C}.runs:runs", "List and show runs"),
+    "sync": LazyCommand(f"{_C}.sync:sync", "Deliver what runs have logged while their store was away"),
     "models": LazyCommand(f"{_C}.models:models", "List, show and promote models"),
     "rollback": LazyCommand(f"{_C}.models:rollback", "Take the previous champion of a model back"),
     "rollout": LazyCommand(f"{_C}.rollout:rollout", "Show and withdraw the candidate of an endpoint"),
     "monitor": LazyCommand(f"{_C}.monitor:monitor", "Show what a monitor found"),
+    "webhooks": LazyCommand(f"{_C}.webhooks:webhooks", "Tell receivers outside what happens"),
     "audit": LazyCommand(f"{_C}.audit:audit", "Check that history was not changed"),
     "backup": LazyCommand(f"{_C}.backup:backup", "Write the store to a folder or a file"),
     "restore": LazyCommand(f"{_C}.backup:restore", "Make a store from a backup"),
+    "gc": LazyCommand(f"{_C}.gc:gc", "Free what nothing refers to"),
     "version": LazyCommand(f"{_C}.version:version", "Show the version"),
 }
 

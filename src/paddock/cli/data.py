@@ -7,6 +7,7 @@ import click
 from paddock.cli.lazy import LazyCommand, LazyGroup
 from paddock.cli.showing import format_bytes, format_moment, json_option, show_facts, show_json, show_table
 from paddock.cli.workspace import open_workspace
+from paddock.kernel.wording import count_of
 
 data = LazyGroup(
     "data",
@@ -45,7 +46,7 @@ def add(file: Path, name: str | None, as_json: bool) -> None:
             show_json(view_dataset_version(version))
             return
         size = format_bytes(version.size_bytes)
-        click.echo(f"{version.name}@{version.version}  {version.row_count:,} rows  {size}")
+        click.echo(f"{version.name}@{version.version}  {count_of(version.row_count, 'row')}  {size}")
 
 
 @click.command("list")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from paddock.cli.workspace import PROJECT_FILE, open_workspace
+from paddock.cli.workspace import PROJECT_FILE, lend_store, open_workspace
 
 if TYPE_CHECKING:
     from paddock.app import App
@@ -33,25 +33,28 @@ def loop(every_s: float, once: bool, port: int | None) -> None:
     """Run what paddock.toml declares: judge windows, retrain, gate, release step by step, take back.
 
     Everything it knows is in the store: stop it at any time, and the next one goes on. The gateways
-    are run by `paddock serve` or `paddock up`.
+    are run by `paddock serve` or `paddock up`. Each project of a store in a folder has one loop at a time.
 
     \b
     Example:
       paddock loop --every 30
     """
-    with open_workspace(creates=True, loop_port=port) as app:
-        from paddock.app import read_declaration
+    from paddock.app import claim_loop, keep_tidy, read_declaration
+
+    with open_workspace(creates=True, loop_port=port) as app, claim_loop(app.settings) as claim:
         from paddock.cli.waiting import run_until_stopped
         from paddock.models import WorkerPool
         from paddock.server import LoopMetrics, serve_status
 
         declaration = read_declaration(PROJECT_FILE)
         metrics = LoopMetrics(app, declaration)
-        with WorkerPool(app.objects) as workers:
+        with WorkerPool(app.objects) as workers, lend_store(app):
             if once:
                 _watch(app, declaration, metrics, workers, waits=True)()
                 return
-            with serve_status(app, app.settings.whole("loop_port"), metrics.render) as url:
+            port = app.settings.whole("loop_port")
+            with keep_tidy(app), serve_status(app, port, metrics.render) as url:
+                claim.announce(url)
                 click.echo(f"metrics at {url}/metrics")
                 tick = _watch(app, declaration, metrics, workers, waits=False)
                 was_interrupted = run_until_stopped(tick, every_s)

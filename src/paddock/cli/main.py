@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from paddock.cli.commands import root
+from paddock.cli.events import show_events
+from paddock.cli.showing import show_problem
 from paddock.kernel.errors import (
     AlreadyExists,
     Forbidden,
@@ -37,8 +39,12 @@ _ORDINARY: Mapping[int, tuple[str, type[PaddockError], str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, or that of the error it ended with."""
+    """Run one command and return its exit code: 0, or that of the error it ended with.
+
+    With `--json` an error stands on stdout, too, as the API would answer it.
+    """
     stdout = sys.stdout
+    show_events()
     try:
         result = root.main(
             args=None if arguments is None else list(arguments), prog_name="paddock", standalone_mode=False
@@ -50,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PaddockError as error:
         if os.environ.get("PADDOCK_DEBUG"):
             raise
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            show_problem(error)
         return _end(_with_problems(error), error.hint, error.exit_code)
     except OSError as error:
         if os.environ.get("PADDOCK_DEBUG"):
@@ -57,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end_system(error)
     except SystemExit as end:
         # click puts another stdout in place when the reader, such as `head`, is gone; that is no error
-        return end.code if sys.stdout is stdout and isinstance(end.code, int) else 0
+        return _end_exit(end) if sys.stdout is stdout else 0
     except Exception as error:  # the face: what nobody foresaw is one line, too
         if os.environ.get("PADDOCK_DEBUG"):
             raise
@@ -78,6 +86,14 @@ def _end_system(error: OSError) -> int:
 def _end_fault(error: Exception) -> int:
     words = f"{type(error).__name__}: {error}".splitlines()[0]
     return _end(f"a fault in Paddock: {words}", "PADDOCK_DEBUG=1 shows where", CRASHED)
+
+
+def _end_exit(end: SystemExit) -> int:
+    """Do as Python does: a number is the exit code, anything else is told and ends with 1."""
+    if end.code is None or isinstance(end.code, int):
+        return int(end.code or 0)
+    click.echo(end.code, err=True)
+    return CRASHED
 
 
 def _end_usage(error: click.ClickException) -> int:

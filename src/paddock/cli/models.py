@@ -5,7 +5,6 @@ import click
 from paddock.cli.lazy import LazyCommand, LazyGroup
 from paddock.cli.showing import format_moment, json_option, show_facts, show_json, show_table
 from paddock.cli.workspace import open_workspace
-from paddock.kernel.refs import parse_ref
 
 models = LazyGroup(
     "models",
@@ -60,7 +59,9 @@ def show(ref: str, as_json: bool) -> None:
       paddock models show delay
       paddock models show delay@champion
     """
-    name, selector = parse_ref("model", ref)
+    from paddock.registry import parse_model_ref
+
+    name, selector = parse_model_ref(ref)
     if selector:
         _show_version(ref, as_json)
     else:
@@ -73,7 +74,7 @@ def show(ref: str, as_json: bool) -> None:
 @click.option("--reason", default="", help="Why, for the history.")
 @json_option
 def promote(ref: str, alias: str, reason: str, as_json: bool) -> None:
-    """Point ALIAS (champion or challenger) at a version.
+    """Point ALIAS (champion or challenger) at a version, which is named, also when it is the newest.
 
     Refused with exit code 4 unless a passed gate report speaks for the version.
 
@@ -128,12 +129,13 @@ def _show_model(name: str, as_json: bool) -> None:
                 str(each.version),
                 ", ".join(each.aliases),
                 str(each.refit_of or ""),
-                each.report_id[-8:],
+                each.report_id[-8:] if each.has_package else "logged by MLflow, no package",
                 format_moment(each.created_at),
             )
             for each in versions
         ]
-        show_table((">version", "alias", ">refit of", "gate report", "registered"), rows, empty="")
+        columns = (">version", "alias", ">refit of", "gate report", "registered")
+        show_table(columns, rows, empty="no versions yet")
 
 
 def _show_version(ref: str, as_json: bool) -> None:
@@ -154,10 +156,14 @@ def _show_version(ref: str, as_json: bool) -> None:
                 ("run", version.run_id),
                 ("refit of", str(version.refit_of or "")),
                 ("datasets", ", ".join(str(each) for each in version.datasets)),
-                ("package", version.package_digest),
+                ("package", version.package_digest or "none"),
+                ("source", version.source),
                 ("golden requests", verification.words if verification else "not replayed yet"),
             )
         )
+        if not version.has_package:
+            click.echo("\nlogged by MLflow, no package: this version cannot be gated, promoted or served")
+            return
         if not version.report_id:
             click.echo("\nno gate report: this version cannot be promoted; `paddock models gate` makes one")
             return

@@ -1,9 +1,16 @@
 """`paddock monitor`: is the model still right."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from paddock.cli.showing import format_moment, json_option, show_json, show_table
-from paddock.cli.workspace import open_workspace
+from paddock.cli.workspace import PROJECT_FILE, open_workspace
+from paddock.kernel.errors import NotFound
+
+if TYPE_CHECKING:
+    from paddock.app import App
+    from paddock.monitoring import WindowReport
 
 
 @click.command()
@@ -28,7 +35,7 @@ def monitor(name: str | None, limit: int, as_json: bool) -> None:
         from paddock.api import view_window
         from paddock.wire.structs import WindowPage
 
-        found = app.monitoring.list_windows(name, limit=limit)
+        found = _list_windows(app, name, limit)
         if as_json:
             show_json(WindowPage(windows=tuple(view_window(each) for each in found)))
             return
@@ -46,6 +53,18 @@ def monitor(name: str | None, limit: int, as_json: bool) -> None:
         ]
         columns = ("from", "state", ">rows", ">quality", ">psi", ">labelled", "found")
         show_table(columns, rows, empty="no window has been judged yet; `paddock loop` judges them")
+
+
+def _list_windows(app: "App", name: str, limit: int) -> "tuple[WindowReport, ...]":
+    """Return the newest windows: none of a declared monitor is an answer, none of any other is NotFound."""
+    from paddock.app import list_declared
+
+    try:
+        return app.monitoring.list_windows(name, limit=limit)
+    except NotFound:
+        if name in list_declared(PROJECT_FILE, "monitor"):
+            return ()
+        raise
 
 
 def _list_monitors(as_json: bool) -> None:

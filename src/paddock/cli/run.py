@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from paddock.cli.showing import format_moment, show_table
-from paddock.cli.workspace import add_working_folder, open_workspace
+from paddock.cli.workspace import add_working_folder, lend_store, open_workspace
 from paddock.kernel.errors import InvalidInput, PaddockError
 
 if TYPE_CHECKING:
@@ -34,13 +34,8 @@ def run(entry: str, pairs: Sequence[str], parallel: int | None) -> int:
     params = parse_params(pairs)
     pipeline.check_params(params)
     with open_workspace(creates=True, parallel_steps=parallel) as app:
-        from paddock.sdk import connect, disconnect
-
-        connect(app)  # what the steps log goes to the same store
-        try:
+        with lend_store(app):
             outcome = app.pipelines.run(pipeline, params, parallel=app.settings.whole("parallel_steps"))
-        finally:
-            disconnect()
         rows = [
             (step.name, step.state, _took(step.started_at, step.ended_at), step.reason)
             for step in outcome.steps

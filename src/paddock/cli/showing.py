@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
+
+from paddock.kernel.errors import PaddockError
 
 if TYPE_CHECKING:
     from paddock.wire.structs import Resource
@@ -18,6 +21,14 @@ def show_json(resource: "Resource") -> None:
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(resource), indent=2))
+
+
+def show_problem(error: PaddockError) -> None:
+    """Write an error as the problem that the API would answer; it belongs to no request."""
+    from paddock.wire import describe_problem
+
+    with suppress(BrokenPipeError):  # the reader, such as `head`, is gone
+        show_json(describe_problem(error, ""))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:

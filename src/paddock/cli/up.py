@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import click
 
-from paddock.cli.workspace import PROJECT_FILE, open_workspace
+from paddock.cli.workspace import PROJECT_FILE, lend_store, open_workspace
 from paddock.kernel.clock import monotonic_s
 from paddock.kernel.errors import PaddockError, Unavailable
 from paddock.kernel.settings import Settings
@@ -51,11 +51,15 @@ def up(port: int | None, gateway_port: int | None, loop_port: int | None) -> Non
     """
     ports = {"port": port, "gateway_port": gateway_port, "loop_port": loop_port}
     with open_workspace(creates=True, **ports) as app, ExitStack() as stack:
+        from paddock.app import claim_server
         from paddock.cli.waiting import run_until_stopped
         from paddock.server import bind_loopback
+        from paddock.serving import url_of
 
-        bind_loopback(app.settings.text("host"), app.settings.whole("port")).close()
-        server = _PageServer(app.settings)
+        claim = stack.enter_context(claim_server(app.settings))
+        with closing(bind_loopback(app.settings.text("host"), app.settings.whole("port"))) as probe:
+            claim.announce(url_of(probe))
+        server = _PageServer(app.settings, claim.descriptor)
         stack.callback(server.stop)
         tick = _start_loop(app, stack) if PROJECT_FILE.is_file() else None
 
@@ -72,8 +76,9 @@ def up(port: int | None, gateway_port: int | None, loop_port: int | None) -> Non
 class _PageServer:
     """Keeps the pages and the API running: started again after a crash, waiting longer each time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, claim_fd: int) -> None:
         self._settings = settings
+        self._claim_fd = claim_fd
         self._has_answered = False
         self._wait_s, self._start_at = _FIRST_WAIT_S, 0.0
         self._running: ExitStack | None = None
@@ -84,7 +89,7 @@ class _PageServer:
         if self._running is None:
             if monotonic_s() >= self._start_at:
                 self._start()
-                log.warning("server.restarted pid=%d", self._process.pid)
+                log.warning("server.restarted", extra={"pid": self._process.pid})
             return
         code = self._process.poll()
         if code is None:
@@ -101,13 +106,13 @@ class _PageServer:
 
     def _start(self) -> None:
         self._running = ExitStack()
-        self._process = self._running.enter_context(_server_process(self._settings))
+        self._process = self._running.enter_context(_server_process(self._settings, self._claim_fd))
         self._started_at = monotonic_s()
 
     def _plan_restart(self, code: int) -> None:
         if monotonic_s() - self._started_at > _STEADY_AFTER_S:
             self._wait_s = _FIRST_WAIT_S
-        log.error("server.died exit_code=%d: it is started again in %g s", code, self._wait_s)
+        log.error("server.died", extra={"exit_code": code, "restart_in_s": self._wait_s})
         self.stop()
         self._start_at = monotonic_s() + self._wait_s
         self._wait_s = min(_LONGEST_WAIT_S, 2 * self._wait_s)
@@ -122,14 +127,21 @@ class _PageServer:
 
 
 @contextmanager
-def _server_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `paddock server` as a child that ends with this process, however that ends."""
+def _server_process(settings: Settings, claim_fd: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `paddock server` as a child that ends with this process, however that ends.
+
+    claim_fd: our claim on the store, which holds until both have ended; -1 where there is none.
+    """
     hears, lifeline = os.pipe()
     command = [sys.executable, "-m", "paddock.cli", "server", "--parent-fd", str(hears)]
+    handed = [hears]
+    if claim_fd >= 0:
+        command += ["--claim-fd", str(claim_fd)]
+        handed.append(claim_fd)
     names = ("store", "project", "principal", "host", "port")
     given = {f"PADDOCK_{name.upper()}": settings.text(name) for name in names}
     process = subprocess.Popen(  # noqa: S603  our own interpreter and arguments
-        command, pass_fds=(hears,), env={**os.environ, **given}, start_new_session=True
+        command, pass_fds=handed, env={**os.environ, **given}, start_new_session=True
     )
     os.close(hears)
     try:
@@ -146,12 +158,15 @@ def _server_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
 
 def _start_loop(app: "App", stack: ExitStack) -> Callable[[], None]:
     """Answer for the loop on its port; return the function that looks after every declared endpoint."""
-    from paddock.app import read_declaration
+    from paddock.app import claim_loop, read_declaration
     from paddock.server import LoopMetrics, serve_status
 
     declaration = read_declaration(PROJECT_FILE)
+    claim = stack.enter_context(claim_loop(app.settings))
+    stack.enter_context(lend_store(app))
     metrics = LoopMetrics(app, declaration)
     url = stack.enter_context(serve_status(app, app.settings.whole("loop_port"), metrics.render))
+    claim.announce(url)
     click.echo(f"metrics of the loop at {url}/metrics")
     ports = list_gateway_ports(
         app.settings.whole("gateway_port"), app.settings.whole("loop_port"), len(declaration.endpoint)
@@ -204,7 +219,7 @@ class _EndpointTask:
             return is_well
         except PaddockError as error:
             if error.message != self._last_problem:
-                log.warning("endpoint.waits endpoint=%s: %s", self._name, error.message)
+                log.warning("endpoint.waits", extra={"endpoint": self._name, "reason": error.message})
             self._last_problem = error.message
             return False
 

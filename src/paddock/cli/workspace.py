@@ -43,6 +43,7 @@ def open_workspace(*, creates: bool = False, **flags: Value | None) -> Iterator[
     made by any command.
     """
     from paddock.app import has_store, open_app
+    from paddock.metadata import check_writable
 
     settings = read_settings(**flags)
     is_named = settings.text("store") != resolve_settings({}, {}, {}).text("store")
@@ -51,8 +52,22 @@ def open_workspace(*, creates: bool = False, **flags: Value | None) -> Iterator[
             f"there is no store in `{settings.text('store')}`",
             hint="paddock data add FILE makes one; --store names another",
         )
+    if creates:
+        check_writable(settings.text("store"))
     with closing(open_app(settings)) as app:
         yield app
+
+
+@contextmanager
+def lend_store(app: "App") -> Iterator[None]:
+    """Let `import paddock as pk` in the user's code mean the store of this call, whatever else is set."""
+    from paddock.sdk import connect, disconnect
+
+    connect(app)
+    try:
+        yield
+    finally:
+        disconnect()
 
 
 def add_working_folder() -> None:

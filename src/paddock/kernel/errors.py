@@ -5,6 +5,7 @@ PaddockError
 │   ├── InvalidSettings          paddock.toml, environment or flags
 │   ├── InvalidRows              rows that do not fit a signature or a schema
 │   ├── UnreadableFile           empty, truncated or not of the stated format
+│   ├── DigestMismatch           bytes that do not have the digest they were announced with
 │   └── LimitExceeded            too large, too deep, too many
 ├── NotFound                     nothing of that name
 ├── Conflict                     true of the input alone, but not beside what is stored
@@ -66,6 +67,10 @@ class InvalidRows(InvalidInput):
 
 class UnreadableFile(InvalidInput):
     code = "unreadable_file"
+
+
+class DigestMismatch(InvalidInput):
+    code = "digest_mismatch"
 
 
 class LimitExceeded(InvalidInput):

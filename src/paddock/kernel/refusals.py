@@ -12,6 +12,7 @@ RequestRefused               400 unless said otherwise
 ├── RequestTooSlow           408
 ├── BodyTooLarge             413
 ├── UnsupportedBody          415, wrong media type or an encoding that is not taken
+├── RangeNotSatisfiable      416, bytes are asked for that the resource does not have
 ├── MisdirectedRequest       421, a Host that is not ours
 └── HeadersTooLarge          431
 CrossSiteRequest             403, sent by a page of another origin
@@ -76,6 +77,11 @@ class BodyTooLarge(RequestRefused):
 class UnsupportedBody(RequestRefused):
     code = "unsupported_body"
     http_status = 415
+
+
+class RangeNotSatisfiable(RequestRefused):
+    code = "range_not_satisfiable"
+    http_status = 416
 
 
 class MisdirectedRequest(RequestRefused):

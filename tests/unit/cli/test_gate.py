@@ -59,6 +59,18 @@ def test_refusal_names_the_command_that_ends_it(capsys):
     assert promoted[:2] == (0, "delay@champion: - -> 1\n")
 
 
+def test_promotion_names_its_version(capsys):
+    """The name of a model alone promotes nothing, even with one version; the hint is the command."""
+    run(capsys, *HELD)
+
+    code, _, err = run(capsys, "models", "promote", "delay")
+
+    assert code == 2
+    assert "error: `delay` names no version of the model; there is only 1" in err
+    assert "hint: paddock models promote delay@1\n" in err
+    assert run(capsys, "models", "promote", "delay@1")[0] == 0
+
+
 def test_failed_gate_ends_with_exit_code_1(capsys, folder):
     """A script can tell by the exit code, and `--json` shows the report either way."""
     (folder / "paddock.toml").write_text(GATES.format(bound=1.0).replace("roc_auc", "accuracy"))

@@ -92,6 +92,23 @@ def test_unforeseen_fault_is_one_line(capsys: pytest.CaptureFixture[str], monkey
         main(["version"])
 
 
+@pytest.mark.parametrize(
+    ("asked", "code", "words"),
+    [("no rows today", 1, "no rows today\n"), (3, 3, ""), (0, 0, ""), (None, 0, ""), (True, 1, "")],
+)
+def test_code_that_ends_the_process_does_so_as_in_python(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str | int | None,
+    code: int,
+    words: str,
+):
+    """`sys.exit("text")` shows the text and ends with 1, a number ends with that number, nothing with 0."""
+    make_it_raise(monkeypatch, SystemExit(asked))
+
+    assert run(capsys, "version") == (code, "", words)
+
+
 def test_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """Ctrl-C ends with 130."""
     make_it_raise(monkeypatch, KeyboardInterrupt())
@@ -111,7 +128,28 @@ def test_unknown_setting_in_the_file_names_the_nearest(capsys: pytest.CaptureFix
     assert "`prot` is not a setting; the nearest is `port`" in err
 
 
-@pytest.mark.parametrize("text", ["[settings", "settings = 1\n", "\x00"])
+@pytest.mark.parametrize(
+    "words", [("models", "list"), ("data", "list"), ("audit", "verify"), ("server",), ("up",)]
+)
+def test_unknown_section_of_the_file_names_the_nearest(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+):
+    """A misspelt section is an error of every command that reads the file, with all others of the kind."""
+    Path("paddock.toml").write_text("[setings]\n[monitr.delay]\n[xyzzy]\n")
+
+    code, _, err = run(capsys, *words)
+
+    assert code == InvalidSettings.exit_code
+    assert err == (
+        "error: `setings` is not a section of paddock.toml; the nearest is `settings`; "
+        "`monitr` is not a section of paddock.toml; the nearest is `monitor`; "
+        "`xyzzy` is not a section of paddock.toml\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["[settings", "settings = 1\n", "\x00", "a = " + "9" * 5000, "a = " + "[" * 9000]
+)
 def test_file_that_is_no_toml_is_told(capsys: pytest.CaptureFixture[str], text: str):
     """A broken paddock.toml is an error in words."""
     Path("paddock.toml").write_text(text)

@@ -16,7 +16,7 @@ def test_page_server_that_never_answered_is_not_started_again(tmp_path, monkeypa
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = _PageServer(resolve_settings({"store": str(tmp_path), "port": port}, {}, {}))
+    server = _PageServer(resolve_settings({"store": str(tmp_path), "port": port}, {}, {}), -1)
 
     try:
         with pytest.raises(Unavailable, match="ended with exit code 1"):

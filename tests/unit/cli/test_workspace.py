@@ -1,6 +1,7 @@
 """Which project and which store a command works on, and what is said when there is none."""
 
 import errno
+import sys
 from pathlib import Path
 
 import click
@@ -124,3 +125,39 @@ def test_what_the_system_refuses_is_no_fault_of_paddock(
     monkeypatch.setenv("PADDOCK_DEBUG", "1")
     with pytest.raises(OSError, match="as the system says"):
         main(["version"])
+
+
+TRAINING = """
+import pyarrow as pa
+
+import paddock as pk
+
+pk.add_dataset("seen", pa.table({"x": [1.0]}))
+
+@pk.pipeline
+def train():
+    return None
+"""
+RETRAINED = """
+[pipeline.train]
+entry = "training_elsewhere:train"
+[endpoint.shop]
+model = "shop@champion"
+[retrain.shop]
+pipeline = "train"
+"""
+
+
+def test_code_of_the_user_works_on_the_store_of_the_loop(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With `--store`, what a pipeline's module does lands there and not in the default store."""
+    (folder / "training_elsewhere.py").write_text(TRAINING)
+    (folder / "paddock.toml").write_text(RETRAINED)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    code, _, err = run(capsys, "--store", "elsewhere", "loop", "--once")
+
+    assert code == 0, err
+    assert "seen" in run(capsys, "--store", "elsewhere", "data", "list")[1]
+    assert not (folder / ".paddock").exists()

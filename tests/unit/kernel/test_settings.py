@@ -1,9 +1,11 @@
 """Settings: where each value comes from, and every fault at once."""
 
+import re
+
 import pytest
 
 from paddock.kernel.errors import InvalidSettings
-from paddock.kernel.settings import SETTINGS, resolve_settings
+from paddock.kernel.settings import SETTINGS, Setting, resolve_settings
 
 
 def test_flag_comes_before_environment_before_file_before_default():
@@ -40,12 +42,23 @@ def test_whole_numbers_are_taken_only_as_such(raw: object):
 
 
 @pytest.mark.parametrize(
-    ("name", "raw"), [("server_threads", 0), ("port", -1), ("request_timeout_s", "nan"), ("drain_s", "-1")]
+    ("name", "raw", "wanted"),
+    [
+        ("server_threads", 0, "from 1 to 1,024"),
+        ("port", -1, "from 0 to 65,535"),
+        ("port", 65_536, "from 0 to 65,535"),
+        ("max_connections", 10**30, "from 1 to 1,000,000"),
+        ("request_timeout_s", "nan", "from 0.001 to 86,400"),
+        ("request_timeout_s", "inf", "from 0.001 to 86,400"),
+        ("request_timeout_s", 10**400, "a number from 0.001 to 86,400"),
+        ("drain_s", "-1", "from 0 to 86,400"),
+        ("drain_s", "many", "a whole number from 0 to 86,400"),
+    ],
 )
-def test_number_that_makes_no_sense_is_refused(name: str, raw: object):
-    """A number below the least, and one that is none, is named with what it must be."""
-    words = "a finite number" if raw == "nan" else "at least"
-    with pytest.raises(InvalidSettings, match=f"`{name}` in paddock.toml is `{raw}`, but must be {words}"):
+def test_number_that_makes_no_sense_is_refused_with_its_range(name: str, raw: object, wanted: str):
+    """A number too small, too large or none at all is named, cut to 40 characters, with what it must be."""
+    told = re.escape(f"`{name}` in paddock.toml is `{str(raw)[:40]}`, but must be {wanted}")
+    with pytest.raises(InvalidSettings, match=f"^{told}$"):
         resolve_settings({}, {}, {name: raw})
 
 
@@ -53,6 +66,17 @@ def test_flag_is_held_to_the_same_bounds():
     """A value given on the command line is checked, too; infinity is no number of seconds."""
     with pytest.raises(InvalidSettings, match="`request_timeout_s` is `inf`"):
         resolve_settings({"request_timeout_s": float("inf")}, {}, {})
+
+
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if not isinstance(each.default, str)])
+def test_both_ends_of_a_range_and_the_default_are_taken(setting: Setting):
+    """What the table says is allowed is allowed, and one step beyond it is not."""
+    kind = type(setting.default)
+    for value in (setting.least, setting.default, setting.most):
+        assert resolve_settings({}, {}, {setting.name: kind(value)}).values[setting.name] == value
+
+    with pytest.raises(InvalidSettings):
+        resolve_settings({}, {}, {setting.name: kind(setting.most) + 1})
 
 
 def test_names_are_unique_and_have_help():
